@@ -1,0 +1,76 @@
+# The few verbs of this project; CI runs the same ones.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+PINNED := --quiet --require-hashes --only-binary :all:
+
+# UPGRADE=1 moves every pin; without it only what pyproject.toml changed moves.
+UPGRADE ?=
+
+# What must be covered by tests in every branch, but for the odd line.
+COVERED := artlock/model/*,artlock/formats/*,artlock/cache/*,artlock/fs/*
+
+.DELETE_ON_ERROR:
+.PHONY: help venv test check fix demo bench wheel constraints clean
+
+help: ## Say what the verbs do
+	@sed -nE 's/^([a-z]+):.*## (.*)/\1|\2/p' Makefile | awk -F'|' '{ printf "make %-12s %s\n", $$1, $$2 }'
+
+venv: $(VENV)/editable ## Make .venv: everything pinned, and artlock as it lies here
+
+# --no-deps: constraints.txt is complete, but for what [tool.uv] leaves out on purpose.
+$(VENV)/pinned: constraints.txt
+	$(PYTHON) -m venv --clear $(VENV)
+	$(PIP) install $(PINNED) --no-deps --requirement constraints.txt
+	@touch $@
+
+$(VENV)/editable: $(VENV)/pinned pyproject.toml
+	$(PIP) install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+test: venv ## Run the tests with branch coverage
+	$(BIN)/python -m pytest --numprocesses 2 --cov --cov-report=
+	$(BIN)/coverage report --include='$(COVERED)' --fail-under=95
+
+check: venv ## Lint, types, layers, and artlock on this repository
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/artlock check
+	$(BIN)/artlock fmt --check
+
+fix: venv ## Mend what ruff and artlock can mend
+	$(BIN)/ruff check --fix-only
+	$(BIN)/ruff format
+	$(BIN)/artlock fmt
+
+demo: venv ## Show artlock at work against servers on this machine
+	$(BIN)/python -m demo
+
+bench: venv ## Measure artlock beside its peers
+	$(BIN)/python -m benchmarks
+
+# The fresh environment gets what the wheel itself asks for, in the pinned versions.
+wheel: venv ## Build the wheel and try it in an environment of its own
+	rm -rf build dist
+	$(BIN)/python -m build --wheel --no-isolation --outdir dist
+	! $(BIN)/python -m zipfile --list dist/*.whl | awk 'NR > 1 { print $$1 }' | grep -vE '^artlock(-[0-9][^/]*\.dist-info)?/'
+	$(BIN)/python -m zipfile --list dist/*.whl | grep -q '^artlock/py\.typed '
+	$(PYTHON) -m venv build/venv
+	sed -nE 's/^([a-z0-9][^ ]*==[^\\]*).*/\1/p' constraints.txt > build/pins.txt
+	build/venv/bin/python -m pip --disable-pip-version-check install --quiet --only-binary :all: --constraint build/pins.txt dist/*.whl
+	build/venv/bin/python -m pip check
+	cd build && venv/bin/artlock --version && venv/bin/python -m artlock --version
+
+constraints: venv ## Pin anew after a change of pyproject.toml; UPGRADE=1 moves every pin
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url \
+	  --python-version 3.11 --group dev --group demo --group bench $(if $(UPGRADE),--upgrade) \
+	  --custom-compile-command 'make constraints' --output-file constraints.txt pyproject.toml
+	! grep -nE '://|^/|[ =]/' constraints.txt
+
+clean: ## Remove what the verbs made
+	rm -rf $(VENV) build dist .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find artlock tests testbed demo benchmarks -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
