@@ -1,0 +1,282 @@
+"""Every error that artlock raises on purpose, in one tree.
+
+::
+
+    ArtlockError                 exit  code
+    +-- ConfigError               2    config-error
+    |   +-- ManifestError         2    invalid-manifest
+    |   +-- LockfileError         2    invalid-lockfile
+    +-- GitError                  2    git-error
+    +-- StaleLockfileError        1    stale-lockfile
+    +-- ConflictError             1    conflict
+    +-- IntegrityError            4    integrity-error
+    +-- PolicyError               4    policy-error
+    |   +-- UnsafePathError       4    unsafe-path
+    +-- StoreError                3    store-error
+    |   +-- ObjectNotFoundError   3    object-not-found
+    |   |   +-- BucketNotFoundError 3  bucket-not-found
+    |   +-- AccessDeniedError     3    access-denied
+    |   +-- ObjectChangedError    4    object-changed
+    |   +-- ObjectArchivedError   3    object-archived
+    |   +-- StoreUnavailableError 3    store-unavailable
+    +-- CacheError                3    cache-error
+    +-- WorkspaceError            3    workspace-error
+    +-- ManyErrors                *    the gravest of what it holds
+
+An error is a fact, a place and a way out: ``message`` is one lower-case phrase without a
+full stop, facts are attributes, ``hint`` is the next deed where there is one. Exit codes
+follow ``docs/reference/errors.md``: 1 means that the answer is "no" and nothing else.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+EXIT_OK = 0
+EXIT_NO = 1
+EXIT_USAGE = 2
+EXIT_INCOMPLETE = 3
+EXIT_VIOLATION = 4
+EXIT_INTERRUPTED = 130
+
+_GRAVITY = (EXIT_VIOLATION, EXIT_INCOMPLETE, EXIT_USAGE, EXIT_NO)
+"""Which exit code wins when several errors are reported together, gravest first."""
+
+
+class ArtlockError(Exception):
+    """The root of the tree; callers of the library catch this one.
+
+    Attributes:
+        code: A stable, searchable name of the failure.
+        exit_code: What the process ends with.
+        message: What went wrong and where; one lower-case phrase.
+        hint: What to do next, or ``None``.
+    """
+
+    code: ClassVar[str] = "error"
+    exit_code: int = EXIT_INCOMPLETE
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def facts(self) -> dict[str, object]:
+        """Return what ``--json`` tells beside ``code``, ``message`` and ``hint``."""
+        return {}
+
+
+class ConfigError(ArtlockError):
+    """A setting, flag or argument is not valid."""
+
+    code = "config-error"
+    exit_code = EXIT_USAGE
+
+
+class ManifestError(ConfigError):
+    """``artifacts.toml`` is missing or not valid."""
+
+    code = "invalid-manifest"
+
+
+class LockfileError(ConfigError):
+    """``artifacts.lock`` is missing, not valid, or of a later format."""
+
+    code = "invalid-lockfile"
+
+
+class GitError(ArtlockError):
+    """git is absent, this is not a repository, or a revision does not exist."""
+
+    code = "git-error"
+    exit_code = EXIT_USAGE
+
+
+class StaleLockfileError(ArtlockError):
+    """``artifacts.lock`` does not answer ``artifacts.toml``."""
+
+    code = "stale-lockfile"
+    exit_code = EXIT_NO
+
+
+class ConflictError(ArtlockError):
+    """``sync`` would destroy what a person did to files of the workspace.
+
+    Attributes:
+        paths: The files, relative to the project, sorted.
+    """
+
+    code = "conflict"
+    exit_code = EXIT_NO
+
+    def __init__(
+        self, message: str, *, paths: Iterable[str], hint: str | None = None
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.paths = tuple(paths)
+
+    def facts(self) -> dict[str, object]:
+        """Return the paths."""
+        return {"paths": list(self.paths)}
+
+
+class IntegrityError(ArtlockError):
+    """Bytes are not those that were locked; never retry, look.
+
+    Attributes:
+        subject: What the bytes are: a URI or a path.
+        expected: The token that does not hold, as ``alg:value``, or ``N bytes``.
+        actual: What was found instead, in the same form.
+    """
+
+    code = "integrity-error"
+    exit_code = EXIT_VIOLATION
+
+    def __init__(
+        self, *, subject: str, expected: str, actual: str, hint: str | None = None
+    ) -> None:
+        super().__init__(f"`{subject}` does not match `artifacts.lock`", hint=hint)
+        self.subject = subject
+        self.expected = expected
+        self.actual = actual
+
+    def facts(self) -> dict[str, object]:
+        """Return subject, expected and actual."""
+        return {
+            "subject": self.subject,
+            "expected": self.expected,
+            "actual": self.actual,
+        }
+
+
+class PolicyError(ArtlockError):
+    """A URI, row or setting is outside of what is allowed or trusted."""
+
+    code = "policy-error"
+    exit_code = EXIT_VIOLATION
+
+
+class UnsafePathError(PolicyError):
+    """A key cannot become a file name that is safe everywhere, or two keys collide.
+
+    Attributes:
+        paths: The offending paths, sorted.
+    """
+
+    code = "unsafe-path"
+
+    def __init__(
+        self, message: str, *, paths: Iterable[str], hint: str | None = None
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.paths = tuple(paths)
+
+    def facts(self) -> dict[str, object]:
+        """Return the paths."""
+        return {"paths": list(self.paths)}
+
+
+class StoreError(ArtlockError):
+    """A store refused or failed.
+
+    Attributes:
+        uri: The object or prefix that was asked for.
+    """
+
+    code = "store-error"
+    exit_code = EXIT_INCOMPLETE
+
+    def __init__(self, message: str, *, uri: str, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.uri = uri
+
+    def facts(self) -> dict[str, object]:
+        """Return the URI."""
+        return {"uri": self.uri}
+
+
+class ObjectNotFoundError(StoreError):
+    """There is no such object, or no such version of it."""
+
+    code = "object-not-found"
+
+
+class BucketNotFoundError(ObjectNotFoundError):
+    """There is no such bucket."""
+
+    code = "bucket-not-found"
+
+
+class AccessDeniedError(StoreError):
+    """There are no credentials, they have expired, or they do not suffice."""
+
+    code = "access-denied"
+
+
+class ObjectChangedError(StoreError):
+    """The object that was locked is no longer what the store holds under that name.
+
+    A retry cannot help: the store answered, and the answer is another object.
+    """
+
+    code = "object-changed"
+    exit_code = EXIT_VIOLATION
+
+
+class ObjectArchivedError(StoreError):
+    """The object lies in an archive class and must be restored before it can be read."""
+
+    code = "object-archived"
+
+
+class StoreUnavailableError(StoreError):
+    """Timeout, reset, cut body, throttling or a 5xx: the only error that is retried."""
+
+    code = "store-unavailable"
+
+
+class CacheError(ArtlockError):
+    """The cache cannot be read or written."""
+
+    code = "cache-error"
+    exit_code = EXIT_INCOMPLETE
+
+
+class WorkspaceError(ArtlockError):
+    """The workspace or a project file cannot be read or written."""
+
+    code = "workspace-error"
+    exit_code = EXIT_INCOMPLETE
+
+
+class ManyErrors(ArtlockError):  # noqa: N818 - it holds errors, it is not one more
+    """Several errors of one run, reported together; the gravest decides the exit code.
+
+    Attributes:
+        errors: In the order of their subjects; at least one.
+    """
+
+    code = "many-errors"
+
+    def __init__(self, message: str, errors: Iterable[ArtlockError]) -> None:
+        super().__init__(message)
+        self.errors = tuple(errors)
+        self.exit_code = gravest(error.exit_code for error in self.errors)
+
+    def facts(self) -> dict[str, object]:
+        """Return every error as a mapping."""
+        return {
+            "errors": [
+                {"code": e.code, "message": e.message, "hint": e.hint, **e.facts()}
+                for e in self.errors
+            ]
+        }
+
+
+def gravest(exit_codes: Iterable[int]) -> int:
+    """Return the exit code that wins: 4, then 3, then 2, then 1, then 0."""
+    found = set(exit_codes)
+    return next((code for code in _GRAVITY if code in found), EXIT_OK)

@@ -1,0 +1,97 @@
+"""What differs between two lockfiles, row by row, as values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from artlock.model.lock import LockedArtifact, LockedObject, Lockfile
+
+
+class ChangeKind(StrEnum):
+    """The letter of a change, as ``git diff --name-status`` writes it.
+
+    ``V`` is a row whose size and tokens say that the bytes are the same, under another version
+    or with more or fewer tokens; ``S`` is an artifact whose declaration changed.
+    """
+
+    ADDED = "A"
+    DELETED = "D"
+    MODIFIED = "M"
+    VERSION = "V"
+    DECLARATION = "S"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One row, or one declaration, that differs.
+
+    Attributes:
+        path: The row's path; empty for ``DECLARATION``.
+        old: The row before; ``None`` if it was added.
+        new: The row after; ``None`` if it was deleted.
+    """
+
+    artifact: str
+    path: str
+    kind: ChangeKind
+    old: LockedObject | None = None
+    new: LockedObject | None = None
+
+    @property
+    def bytes_delta(self) -> int:
+        """Size after minus size before, in bytes."""
+        return (self.new.size if self.new else 0) - (self.old.size if self.old else 0)
+
+
+def diff(old: Lockfile, new: Lockfile) -> tuple[Change, ...]:
+    """Return every difference, sorted by artifact and then by path, declarations first."""
+    before = {a.name: a for a in old.artifacts}
+    after = {a.name: a for a in new.artifacts}
+    changes: list[Change] = []
+    for name in sorted(before.keys() | after.keys()):
+        changes += _artifact_diff(name, before.get(name), after.get(name))
+    return tuple(changes)
+
+
+def _artifact_diff(
+    name: str, old: LockedArtifact | None, new: LockedArtifact | None
+) -> list[Change]:
+    changes = []
+    if not (old and new) or (old.declared, old.kind) != (new.declared, new.kind):
+        changes.append(Change(artifact=name, path="", kind=ChangeKind.DECLARATION))
+    return changes + diff_rows(name, old.objects if old else (), new.objects if new else ())
+
+
+def diff_rows(
+    name: str, old: tuple[LockedObject, ...], new: tuple[LockedObject, ...]
+) -> list[Change]:
+    """Return the differences between two sorted lists of rows, sorted by path."""
+    if old == new:
+        return []
+    before = {row.path: row for row in old}
+    after = {row.path: row for row in new}
+    changes = []
+    for path in sorted(before.keys() | after.keys()):
+        was, now = before.get(path), after.get(path)
+        if was != now:
+            kind = kind_of(was, now)
+            changes.append(Change(artifact=name, path=path, kind=kind, old=was, new=now))
+    return changes
+
+
+def kind_of(old: LockedObject | None, new: LockedObject | None) -> ChangeKind:
+    """Return the kind of the change from ``old`` to ``new``, which differ."""
+    if old is None:
+        return ChangeKind.ADDED
+    if new is None:
+        return ChangeKind.DELETED
+    if old.size != new.size:
+        return ChangeKind.MODIFIED
+    was, now = old.tokens, new.tokens
+    if was.contradicts(now):
+        return ChangeKind.MODIFIED
+    same = was.agrees(now) or (was.etag is not None and was.etag == now.etag)
+    return ChangeKind.VERSION if same else ChangeKind.MODIFIED

@@ -1,0 +1,39 @@
+"""What a store said about an object when it was asked: observed, never stored."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NewType
+
+from artlock.model.tokens import Tokens
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from artlock.model.uri import Uri
+
+VersionId = NewType("VersionId", str)
+"""A store's opaque name for one state of an object: S3 version ID or GCS generation."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObjectInfo:
+    """One object as a listing or a head described it.
+
+    Attributes:
+        uri: The object's own URI.
+        size: In bytes, of the stored form (a gzip-encoded object is not inflated).
+        version: Absent where the store keeps none, and for S3's ``null``.
+        tokens: Full-object checksums and etag that came for free.
+        modified: UTC, for ``as-of`` and for messages; ``None`` where it was not asked for.
+        archived: The storage class if it must be restored before a read, else ``None``.
+        encoding: ``Content-Encoding`` as stored, where the store says so.
+    """
+
+    uri: Uri
+    size: int
+    version: VersionId | None = None
+    tokens: Tokens = field(default_factory=Tokens)
+    modified: datetime | None = None
+    archived: str | None = None
+    encoding: str | None = None

@@ -1,0 +1,214 @@
+"""Which keys may become file names: one rule for resolve, sync, check and every reader.
+
+A path is text with ``/`` between its segments, relative to an artifact's place in the
+workspace. It is refused, never cleaned: a cleaned path would be another key. The rules hold on
+every operating system, because a lockfile made on one is synced on another (hazards 2.1 to 2.9).
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+MAX_SEGMENT_BYTES = 255
+"""Longest file name on ext4, XFS, APFS and NTFS, in UTF-8 bytes."""
+MAX_PATH_BYTES = 4000
+"""Longest path, in UTF-8 bytes; below PATH_MAX (4,096) with room for a temporary name."""
+
+_FORBIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+"""Control characters, line separators, bidirectional overrides and lone surrogates."""
+_IGNORED_BY_HFS = re.compile("[\u200c-\u200f\u202a-\u202e\u206a-\u206f\ufeff]")
+"""Code points that HFS+ leaves out when it compares names (git: CVE-2014-9390)."""
+_RESERVED = re.compile(
+    r"(?:con|prn|aux|nul|conin\$|conout\$|(?:com|lpt)[1-9\u00b9\u00b2\u00b3]) *(?:\..*)?",
+    re.IGNORECASE,
+)
+"""Device names of Windows, with or without an extension."""
+_STEERING = frozenset(
+    {"artifacts.toml", "artifacts.lock", ".envrc", ".gitattributes", ".gitmodules", ".github"}
+)
+"""Names that would steer artlock, git, a shell or a CI service if data could bring them."""
+_RISKY_NAME = r"(?:(?:con|prn|aux|nul|(?:com|lpt)[1-9])(?:[./\n]|$)|artifacts\.)"
+"""Starts of names, among plain characters, that need the rules below one by one."""
+_PLAIN = re.compile(
+    r"(?:(?!" + _RISKY_NAME + r")"
+    r"[A-Za-z0-9_=+,@()#-][A-Za-z0-9_=+,@()#.-]*(?<![.])(?:/|$))+",
+    re.IGNORECASE | re.ASCII,
+)
+"""Accepts most of the paths there are, and no path that a rule below refuses, in one match."""
+_SUSPICIOUS = re.compile(
+    r"[^A-Za-z0-9_=+,@()#./\n-]|(?:^|/)[./]|[./](?:/|$)|^$|(?:^|/)" + _RISKY_NAME,
+    re.IGNORECASE | re.MULTILINE | re.ASCII,
+)
+"""Found in the joined text of many paths unless ``_PLAIN`` accepts every one of them."""
+
+
+def problem_with(path: str, *, portable: bool = True) -> str | None:
+    """Return why ``path`` cannot be a file below an artifact's place, or ``None``.
+
+    Args:
+        path: Relative, ``/`` between segments.
+        portable: Also refuse what only Windows cannot hold: device names, ``:``, and a dot
+            or space at the end of a name.
+    """
+    if len(path) < MAX_SEGMENT_BYTES and _PLAIN.fullmatch(path) and path[-1] != "/":
+        return None
+    if not path:
+        return "it is empty"
+    if _FORBIDDEN.search(path):
+        return "it has a control or direction character"
+    if len(path.encode()) > MAX_PATH_BYTES:
+        return f"it is longer than {MAX_PATH_BYTES} bytes"
+    if path.startswith("/"):
+        return "it is absolute"
+    if "\\" in path:
+        return "it has a backslash, which separates folders on Windows"
+    segments = path.split("/")
+    return next(
+        (found for s in segments if (found := _problem_with_segment(s, portable=portable))),
+        None,
+    )
+
+
+def _problem_with_segment(name: str, *, portable: bool) -> str | None:
+    if not name:
+        return "it has an empty segment"
+    if name in {".", ".."}:
+        return f"it has a `{name}` segment"
+    if len(name.encode()) > MAX_SEGMENT_BYTES:
+        return f"it has a name longer than {MAX_SEGMENT_BYTES} bytes"
+    if _is_git_directory(name):
+        return f"`{name}` is where git keeps its own files"
+    folded = name.casefold().rstrip(". ")
+    if folded in _STEERING or folded.startswith(".artlock"):
+        return f"`{name}` would steer artlock, git, a shell or CI"
+    if not portable:
+        return None
+    if re.match(r"[A-Za-z]:", name) or ":" in name:
+        return "it has a `:`, which Windows cannot hold"
+    if name[-1] in ". ":
+        return "a name ends in a dot or space, which Windows drops"
+    if _RESERVED.fullmatch(name):
+        return f"`{name}` is a device on Windows"
+    return None
+
+
+def _is_git_directory(name: str) -> bool:
+    """Tell whether some file system would take ``name`` for ``.git``, as git itself asks.
+
+    NTFS drops dots and spaces at the end, cuts at ``:`` and knows ``git~1``; HFS+ ignores
+    some code points (CVE-2014-9390, CVE-2019-1352 to -1354).
+    """
+    bare = _IGNORED_BY_HFS.sub("", name).partition(":")[0].rstrip(". ").casefold()
+    return bare == ".git" or re.fullmatch(r"git~[0-9]+", bare) is not None
+
+
+def problem_with_target(path: str) -> str | None:
+    """Return why a manifest may not place an artifact at ``path``, or ``None``.
+
+    A person chose it, so names such as ``.github`` are allowed; leaving the project, and
+    git's and artlock's own folders, are not. One trailing slash is allowed.
+    """
+    path = path.removesuffix("/")
+    if not path:
+        return "it is empty"
+    if _FORBIDDEN.search(path):
+        return "it has a control or direction character"
+    if path.startswith("/") or "\\" in path or re.match(r"[A-Za-z]:", path):
+        return "it is not relative to the project, with `/` between segments"
+    for name in path.split("/"):
+        if name in {"", ".", ".."}:
+            return f"it has a `{name}` segment" if name else "it has an empty segment"
+        if len(name.encode()) > MAX_SEGMENT_BYTES:
+            return f"it has a name longer than {MAX_SEGMENT_BYTES} bytes"
+        folded = name.casefold().rstrip(". ")
+        if _is_git_directory(name) or folded.startswith(".artlock"):
+            return f"`{name}` is git's or artlock's own"
+    if path.casefold() in {"artifacts.toml", "artifacts.lock"}:
+        return f"`{path}` is artlock's own"
+    return None
+
+
+def problems_with_all(
+    paths: Sequence[str], *, portable: bool = True
+) -> list[tuple[str, str]]:
+    """Return ``(path, problem)`` for each path that ``problem_with`` refuses, in order.
+
+    The same answer as one call for each; one regular expression over the joined text spares
+    those calls where all are plain, which makes a million paths cost under a second.
+    """
+    if _all_plain(paths):
+        return []
+    return [
+        (path, problem)
+        for path in paths
+        if (problem := problem_with(path, portable=portable)) is not None
+    ]
+
+
+def _all_plain(paths: Sequence[str]) -> bool:
+    if not paths or max(map(len, paths)) >= MAX_SEGMENT_BYTES:
+        return not paths
+    joined = "\n".join(paths)
+    return joined.count("\n") == len(paths) - 1 and _SUSPICIOUS.search(joined) is None
+
+
+def collisions(paths: Sequence[str]) -> list[tuple[str, str]]:
+    """Return pairs of paths that cannot both be files on every file system, sorted.
+
+    Two paths collide if they are equal after Unicode normalization and case folding (APFS,
+    NTFS), or if one is a file where the other needs a folder.
+    """
+    folded = _folded(paths)
+    found: list[tuple[str, str]] = []
+    if len(set(folded)) != len(folded):
+        groups = defaultdict(list)
+        for path, form in zip(paths, folded, strict=True):
+            groups[form].append(path)
+        for group in groups.values():
+            ordered = sorted(group)
+            found += [(ordered[0], other) for other in ordered[1:]]
+    folders = _folders(folded)
+    if not folders.isdisjoint(folded):
+        found += _files_that_are_folders(paths, folded, folders)
+    return sorted(found)
+
+
+def _folded(paths: Sequence[str]) -> list[str]:
+    joined = "\n".join(paths)
+    if joined.isascii() and joined.count("\n") == max(len(paths) - 1, 0):
+        return joined.lower().split("\n") if paths else []
+    return [fold(path) for path in paths]
+
+
+def fold(path: str) -> str:
+    """Return one form for all paths that some file system takes for the same name."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", path).casefold())
+
+
+def _folders(paths: Iterable[str]) -> set[str]:
+    folders: set[str] = set()
+    pending = {path.rpartition("/")[0] for path in paths}
+    while pending:
+        folders |= pending
+        pending = {path.rpartition("/")[0] for path in pending} - folders
+    folders.discard("")
+    return folders
+
+
+def _files_that_are_folders(
+    paths: Sequence[str], folded: list[str], folders: set[str]
+) -> list[tuple[str, str]]:
+    pairs = []
+    for path, form in zip(paths, folded, strict=True):
+        if form in folders:
+            inside = next(
+                p for p, f in zip(paths, folded, strict=True) if f.startswith(form + "/")
+            )
+            pairs.append((path, inside))
+    return pairs

@@ -1,0 +1,208 @@
+"""What is known about an object's content: the third column of a row.
+
+::
+
+    blake3:3f79…  crc32c:9a71bb4c  md5:5d41…  etag:4a8a08f0…-9
+    +- digests -+ +---- checksums ----------+ +--- etag -----+
+
+A space-separated list of ``algorithm:value``, strongest first. Unknown algorithms that keep
+the grammar stand between the checksums and the etag, sorted, and pass unread. The etag is the
+store's opaque change token, percent-encoded; it is never taken for a checksum.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import lru_cache
+from typing import Self
+from urllib.parse import quote, unquote
+
+from artlock.model.digest import (
+    HEX_LENGTHS,
+    Checksum,
+    ChecksumAlgorithm,
+    Digest,
+    DigestAlgorithm,
+    is_hex,
+)
+
+_ORDER = (*DigestAlgorithm, *ChecksumAlgorithm)
+_RANK = {str(algorithm): rank for rank, algorithm in enumerate(_ORDER)}
+_UNKNOWN_RANK = len(_ORDER)
+_ETAG_RANK = _UNKNOWN_RANK + 1
+_ETAG_SAFE = "/+=~"
+"""Kept as they are in an etag beside letters, digits, ``-``, ``.`` and ``_``."""
+_UNKNOWN = re.compile(r"[a-z][a-z0-9-]{0,31}:[A-Za-z0-9+/=_.~%-]{1,512}")
+_MD5_LENGTH = HEX_LENGTHS["md5"]
+
+
+class Trust(StrEnum):
+    """How far bytes can be proved to be those that were locked, by the strongest token."""
+
+    STRONG = "strong"
+    STORE = "store"
+    ETAG = "etag"
+    NONE = "none"
+
+    def reaches(self, least: Trust) -> bool:
+        """Tell whether this trust is at least ``least``."""
+        order = list(Trust)
+        return order.index(self) <= order.index(least)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tokens:
+    """The tokens of one object.
+
+    Attributes:
+        digests: Strongest first; at most one for each algorithm.
+        checksums: Strongest first; full-object only, at most one for each algorithm.
+        unknown: ``algorithm:value`` of algorithms this version does not know, sorted.
+        etag: The store's change token without quotes, decoded, or ``None``; a weak one
+            keeps its ``W/``.
+    """
+
+    digests: tuple[Digest, ...] = ()
+    checksums: tuple[Checksum, ...] = ()
+    unknown: tuple[str, ...] = ()
+    etag: str | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read the text of a row.
+
+        Raises:
+            ValueError: The text is not canonical: another order or spacing, a doubled
+                algorithm, a value of the wrong length, an etag spelled otherwise.
+        """
+        tokens = cls._parse_loosely(text)
+        if str(tokens) != text:
+            reason = f"the tokens `{text}` are not in canonical form"
+            raise ValueError(reason)
+        return tokens
+
+    @classmethod
+    def _parse_loosely(cls, text: str) -> Self:
+        digests: list[Digest] = []
+        checksums: list[Checksum] = []
+        unknown: list[str] = []
+        etag: str | None = None
+        seen: set[str] = set()
+        for token in text.split(" ") if text else ():
+            name, separator, value = token.partition(":")
+            if not separator or name in seen:
+                reason = f"`{token}` is not one token of the form `algorithm:value`"
+                raise ValueError(reason)
+            seen.add(name)
+            if name in DigestAlgorithm:
+                digests.append(Digest(DigestAlgorithm(name), value))
+            elif name in ChecksumAlgorithm:
+                checksums.append(Checksum(ChecksumAlgorithm(name), value))
+            elif name == "etag":
+                etag = unquote(value, errors="strict")
+            elif _UNKNOWN.fullmatch(token):
+                unknown.append(token)
+            else:
+                reason = f"`{token}` is not a token"
+                raise ValueError(reason)
+        return cls(
+            digests=tuple(digests),
+            checksums=tuple(checksums),
+            unknown=tuple(unknown),
+            etag=etag,
+        )
+
+    def __str__(self) -> str:
+        texts = [
+            *(str(d) for d in sorted(self.digests, key=lambda d: _RANK[d.algorithm])),
+            *(str(c) for c in sorted(self.checksums, key=lambda c: _RANK[c.algorithm])),
+            *sorted(self.unknown),
+        ]
+        if self.etag is not None:
+            texts.append("etag:" + quote(self.etag, safe=_ETAG_SAFE))
+        return " ".join(texts)
+
+    @property
+    def trust(self) -> Trust:
+        """The trust of the strongest token."""
+        if self.digests:
+            return Trust.STRONG
+        if self.checksums:
+            return Trust.STORE
+        return Trust.NONE if self.etag is None else Trust.ETAG
+
+    @property
+    def blake3(self) -> Digest | None:
+        """The BLAKE3 digest: the name of the blob in the cache, if it is known."""
+        return self._digest(DigestAlgorithm.BLAKE3)
+
+    def _digest(self, algorithm: DigestAlgorithm) -> Digest | None:
+        return next((d for d in self.digests if d.algorithm is algorithm), None)
+
+    @property
+    def etag_like_md5(self) -> str | None:
+        """The etag if it looks like an MD5, else ``None``: a hint and nothing more.
+
+        S3 gives the MD5 of the bytes as ETag for single-part objects without KMS or
+        customer keys; other servers may put any 32 digits there (hazard 1.1, 1.2).
+        """
+        etag = self.etag
+        if etag is None or len(etag) != _MD5_LENGTH or not is_hex(etag):
+            return None
+        return etag
+
+    def with_digest(self, digest: Digest) -> Tokens:
+        """Return these tokens and ``digest``, which takes the place of an equal kind."""
+        others = (d for d in self.digests if d.algorithm is not digest.algorithm)
+        digests = sorted((digest, *others), key=lambda d: _RANK[d.algorithm])
+        return Tokens(
+            digests=tuple(digests),
+            checksums=self.checksums,
+            unknown=self.unknown,
+            etag=self.etag,
+        )
+
+    def contradicts(self, other: Tokens) -> bool:
+        """Tell whether the two cannot speak of the same bytes.
+
+        True if a digest or checksum of one algorithm differs. Etags do not count: a store
+        may give equal bytes a new etag.
+        """
+        mine = _by_algorithm(self)
+        theirs = _by_algorithm(other)
+        return any(mine[name] != theirs[name] for name in mine.keys() & theirs.keys())
+
+    def agrees(self, other: Tokens) -> bool:
+        """Tell whether a digest or checksum is in both and equal, and none differs."""
+        mine = _by_algorithm(self)
+        theirs = _by_algorithm(other)
+        common = mine.keys() & theirs.keys()
+        return bool(common) and all(mine[name] == theirs[name] for name in common)
+
+
+def _by_algorithm(tokens: Tokens) -> dict[str, str]:
+    return {
+        str(token.algorithm): token.hex for token in (*tokens.digests, *tokens.checksums)
+    }
+
+
+@lru_cache(maxsize=4096)
+def _shape_trust(shape: tuple[str, ...]) -> Trust:
+    if any(name in DigestAlgorithm for name in shape):
+        return Trust.STRONG
+    if any(name in ChecksumAlgorithm for name in shape):
+        return Trust.STORE
+    return Trust.ETAG if "etag" in shape else Trust.NONE
+
+
+def trust_of(text: str) -> Trust:
+    """Return the trust of a row's token text without building the tokens.
+
+    Many rows share few shapes, so this costs a fraction of ``Tokens.parse(text).trust``,
+    which it always equals for text that parses.
+    """
+    if not text:
+        return Trust.NONE
+    return _shape_trust(tuple(t.partition(":")[0] for t in text.split(" ")))

@@ -1,0 +1,1 @@
+"""Remote places that hold objects, behind one small protocol (``base.Store``)."""

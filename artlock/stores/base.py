@@ -1,0 +1,141 @@
+"""The protocol that every store keeps, and the values that cross it.
+
+``tests/contract`` holds each store to what is promised here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+from artlock.model.manifest import Access
+from artlock.model.objects import ObjectInfo, VersionId
+from artlock.model.uri import Uri
+from artlock.model.verification import Buffer
+
+Notice = Callable[[str], None]
+"""Called with one sentence that a person should see but that is no error."""
+
+
+def no_notice(_text: str) -> None:
+    """Drop a notice."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pin:
+    """One state of one object, as a lockfile names it.
+
+    A read of a pin answers with that state or fails: a store asks by ``version`` where there
+    is one, else conditionally by ``etag``, and compares what the answer says of itself.
+
+    Attributes:
+        size: In bytes; ``None`` only before an object was ever read (HTTP at resolve).
+        etag: Without quotes; a weak one keeps its ``W/`` and is never sent as a condition.
+    """
+
+    uri: Uri
+    size: int | None
+    version: VersionId | None = None
+    etag: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A range of bytes: ``length`` bytes from ``start``, both >= 0, length >= 1."""
+
+    start: int
+    length: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreContext:
+    """What a store needs from where it is opened.
+
+    Attributes:
+        access: Settings of the source that are in force (trusted, or the user's own).
+        project: The folder that relative URIs are below.
+        notice: Where remarks go.
+        may_connect: Whether a host may be connected to although its address is loopback,
+            link-local or private: the user's own configuration or trust says so
+            (hazard 5.6). Asked for HTTP sources only; ``host`` is in lower case without port.
+        cross_check: Whether a version listing of a store that is not AWS is compared with a
+            plain listing (hazard 1.11).
+        connections: How many reads will run at once, for the size of connection pools.
+    """
+
+    access: Access = field(default_factory=Access)
+    project: Path = field(default_factory=Path)
+    notice: Notice = no_notice
+    may_connect: Callable[[str], bool] = lambda _host: False
+    cross_check: bool = True
+    connections: int = 16
+
+
+class Store(Protocol):
+    """A place that holds objects; safe to use from several threads.
+
+    Every method raises only ``StoreError``, ``PolicyError`` and their subclasses, whatever
+    the client library below raises. Errors of iterators rise while they are iterated.
+    """
+
+    @property
+    def identity(self) -> str:
+        """Which service answers here: the same text means the same keys and bytes.
+
+        It has the endpoint where that is not the provider's own, because bytes learnt from
+        one endpoint must never answer for another (``cache/seen.py``). No secrets.
+        """
+
+    def scan(self, prefix: Uri, *, as_of: datetime | None = None) -> Iterator[ObjectInfo]:
+        """Yield every live object whose key starts with ``prefix.key``, in any order.
+
+        A complete answer or an error: a listing that is cut, loops or contradicts itself
+        raises. ``prefix`` ends in ``/`` or is a whole bucket, so a sibling that only shares
+        text is never met. Keys that end in ``/`` are yielded like any other.
+
+        Args:
+            prefix: What to list.
+            as_of: The state at that moment (UTC) instead of now, from kept versions.
+
+        Raises:
+            BucketNotFoundError: There is no such bucket.
+            AccessDeniedError: Listing is refused; the hint names the permission.
+            StoreUnavailableError: The store did not answer; try again.
+            StoreError: The listing is not to be believed, or the store keeps no versions
+                and ``as_of`` was asked for.
+        """
+
+    def head(self, uri: Uri, version: VersionId | None = None) -> ObjectInfo:
+        """Describe one object, or one version of it, without its bytes.
+
+        Raises:
+            ObjectNotFoundError: There is no such object or version.
+            AccessDeniedError: Refused; where a store answers so for missing objects too,
+                the message says both.
+            StoreUnavailableError: The store did not answer; try again.
+        """
+
+    def read(self, pin: Pin, span: Span | None = None) -> Iterator[Buffer]:
+        """Yield the bytes of one state of an object, stored form, in order.
+
+        What is yielded is not verified here: the gate of the cache judges it. But an answer
+        that says it is another state, and a body that is shorter than it was announced or
+        asked for, raise.
+
+        Args:
+            pin: The state.
+            span: Only this range; an answer that is not this range raises.
+
+        Raises:
+            ObjectNotFoundError: The object or version is gone.
+            ObjectChangedError: The object is there in another state.
+            ObjectArchivedError: It must be restored first.
+            AccessDeniedError: Refused.
+            StoreUnavailableError: Cut, reset, throttled or timed out; try again.
+        """
+
+    def close(self) -> None:
+        """Give back connections; the store is not used afterwards. May be called twice."""
