@@ -1,0 +1,18 @@
+"""Real servers on loopback, and faults, for tests, the demo and benchmarks.
+
+Nothing here is shipped. Every server is a context manager with an ``endpoint``; it
+keeps its data in a temporary folder, listens on ports that were free at its start, and
+is ended by the id of the process that was started.
+
+Modules:
+    ports        free loopback ports
+    process      a server process that is certainly ended
+    seaweedfs    an S3 server with versions, delete markers and access keys
+    fake_gcs     a Google Cloud Storage server with generations
+    faults       what may go wrong with an answer, as data
+    wire         the listener and the delivery that the next two share
+    forwarder    a reverse proxy that counts requests and injects faults
+    http_server  an HTTP server with resources that a test programs
+    tls          a self-signed certificate for loopback
+    guards       a clean environment, and no sockets but loopback
+"""
