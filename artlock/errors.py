@@ -20,6 +20,7 @@
     |   +-- ObjectArchivedError   3    object-archived
     |   +-- StoreUnavailableError 3    store-unavailable
     +-- CacheError                3    cache-error
+    |   +-- BlobMissingError      3    blob-missing
     +-- WorkspaceError            3    workspace-error
     +-- ManyErrors                *    the gravest of what it holds
 
@@ -243,6 +244,27 @@ class CacheError(ArtlockError):
 
     code = "cache-error"
     exit_code = EXIT_INCOMPLETE
+
+
+class BlobMissingError(CacheError):
+    """The cache does not hold these bytes: never, no longer, or only damaged; fetch them.
+
+    Attributes:
+        digest: The name of the blob, as ``blake3:<hex>``.
+        quarantined: Where the damaged blob was put aside, or ``None`` if there was none.
+    """
+
+    code = "blob-missing"
+
+    def __init__(self, digest: str, *, quarantined: str | None = None) -> None:
+        message = f"the cache has no intact blob `{digest}`"
+        super().__init__(message, hint="run `artlock sync`, which fetches it again")
+        self.digest = digest
+        self.quarantined = quarantined
+
+    def facts(self) -> dict[str, object]:
+        """Return the digest and where the damaged blob is."""
+        return {"digest": self.digest, "quarantined": self.quarantined}
 
 
 class WorkspaceError(ArtlockError):

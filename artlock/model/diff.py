@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 class ChangeKind(StrEnum):
     """The letter of a change, as ``git diff --name-status`` writes it.
 
-    ``V`` is a row whose size and tokens say that the bytes are the same, under another version
-    or with more or fewer tokens; ``S`` is an artifact whose declaration changed.
+    ``V`` is a row whose size and tokens say that the bytes are the same, under another
+    version or with more or fewer tokens; ``S`` is an artifact whose declaration changed.
     """
 
     ADDED = "A"

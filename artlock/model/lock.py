@@ -148,17 +148,17 @@ def content_digest(lock: Lockfile) -> str | None:
     """Return the digest of what the data is, wherever it lies.
 
     BLAKE3 over one line for each object, ``<strong digest> <size> <artifact>/<path>`` and a
-    newline, sorted by artifact and then by path in byte order; the strong digest is the row's
-    first token. ``docs/reference/lockfile.md`` has a shell line that gives the same.
+    newline, sorted by artifact and then by path in byte order; the strong digest is the
+    row's first token. ``docs/reference/lockfile.md`` has a shell line that gives the same.
 
     Returns:
         ``blake3:<hex>``, or ``None`` if a row is not strong and the data therefore has no
         digest. Links have no content and do not count.
     """
     hasher = blake3()
-    for artifact in lock.artifacts:
+    for artifact in sorted(lock.artifacts, key=_name):
         lines = []
-        for row in artifact.objects:
+        for row in sorted(artifact.objects, key=_path):
             if row.trust is not Trust.STRONG:
                 return None
             strongest = row.checksum.partition(" ")[0]
@@ -170,16 +170,29 @@ def content_digest(lock: Lockfile) -> str | None:
 def pin_digest(lock: Lockfile) -> str:
     """Return the digest of what the data is and where it lies.
 
-    BLAKE3 over one line for each object, its URI and the four columns separated by tabs, and
-    one line ``<artifact> TAB <uri>`` for each link; artifacts by name, rows by path.
+    BLAKE3 over one line for each object, its URI, ``<artifact>/<path>`` and the other three
+    columns separated by tabs, and one line ``<artifact> TAB <uri>`` for each artifact
+    without objects; artifacts by name, rows by path.
     """
     hasher = blake3()
-    for artifact in lock.artifacts:
+    for artifact in sorted(lock.artifacts, key=_name):
         if not artifact.objects:
             hasher.update(f"{artifact.name}\t{artifact.declared.uri}\n".encode())
         lines = [
             f"{uri}\t{artifact.name}/{row.path}\t{row.size}\t{row.checksum}\t{row.version}\n"
-            for row, uri in artifact.uris()
+            for row, uri in sorted(artifact.uris(), key=_first_path)
         ]
         hasher.update("".join(lines).encode())
     return f"blake3:{hasher.hexdigest()}"
+
+
+def _name(artifact: LockedArtifact) -> str:
+    return artifact.name
+
+
+def _path(row: LockedObject) -> str:
+    return row.path
+
+
+def _first_path(pair: tuple[LockedObject, Uri]) -> str:
+    return pair[0].path

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ from artlock.model.tokens import Trust
 if TYPE_CHECKING:
     from artlock.model.uri import Uri
 
+_NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
 DEFAULT_FOLDER = "data"
 """Where artifacts land that name no ``path``: ``data/<artifact name>``."""
 
@@ -29,14 +31,15 @@ class Access:
     ``anonymous`` and ``region`` reveal and cost nothing, so they need no trust.
 
     Attributes:
-        headers: Name and value, for HTTP only; sorted by name.
+        headers: Name and value, for HTTP only; sorted by name. Not in ``repr``, because
+            values in force may be secrets.
     """
 
     endpoint: str | None = None
     profile: str | None = None
     role_arn: str | None = None
     user_project: str | None = None
-    headers: tuple[tuple[str, str], ...] = ()
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     ca_bundle: str | None = None
     requester_pays: bool = False
     region: str | None = None
@@ -60,7 +63,7 @@ class Access:
 class Declaration:
     """The part of an artifact that decides which objects are meant.
 
-    A lockfile keeps a copy; where the copy differs from the manifest, the lockfile is stale.
+    A lockfile keeps a copy; where the copy differs from the manifest, it is stale.
 
     Attributes:
         version: Pins a single object to one version.
@@ -161,3 +164,10 @@ class Manifest:
     def get(self, name: str) -> Artifact | None:
         """Return the artifact of that name, or ``None``."""
         return next((a for a in self.artifacts if a.name == name), None)
+
+
+def problem_with_name(name: str) -> str | None:
+    """Return why ``name`` cannot name an artifact, or ``None``."""
+    if _NAME.fullmatch(name):
+        return None
+    return "a name has only `a-z`, `0-9`, `.`, `_`, `-`, and starts with a letter or digit"

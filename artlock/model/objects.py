@@ -22,7 +22,9 @@ class ObjectInfo:
 
     Attributes:
         uri: The object's own URI.
-        size: In bytes, of the stored form (a gzip-encoded object is not inflated).
+        size: In bytes, of the stored form (a gzip-encoded object is not inflated). ``None``
+            only where nobody tells it before the bytes are read: an HTTP answer in chunks,
+            and a link that a file store does not follow.
         version: Absent where the store keeps none, and for S3's ``null``.
         tokens: Full-object checksums and etag that came for free.
         modified: UTC, for ``as-of`` and for messages; ``None`` where it was not asked for.
@@ -31,7 +33,7 @@ class ObjectInfo:
     """
 
     uri: Uri
-    size: int
+    size: int | None
     version: VersionId | None = None
     tokens: Tokens = field(default_factory=Tokens)
     modified: datetime | None = None

@@ -21,32 +21,30 @@ from typing import Self
 from urllib.parse import quote, unquote
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):")
-"""At least two letters, so that a Windows drive is never taken for a scheme (RFC 3986 §3.1)."""
+"""RFC 3986 §3.1, but at least two letters: a Windows drive is no scheme."""
 _BUCKETS = frozenset({"s3", "gs"})
 _WEB = frozenset({"http", "https"})
 _FETCHED = _BUCKETS | _WEB | {"file", ""}
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_DRIVE = re.compile(r"[A-Za-z]:")
+_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _PATH_SAFE = "/!$&'()*+,;=:@~-._"
 _SECRET_PARAMETERS = frozenset(
-    {
-        "x-amz-signature",
-        "x-amz-credential",
-        "x-amz-security-token",
-        "x-goog-signature",
-        "x-goog-credential",
-        "googleaccessid",
-        "awsaccesskeyid",
-        "signature",
-        "sig",
-        "token",
-        "key",
-        "access_token",
-        "api_key",
-        "apikey",
-        "password",
-        "secret",
-    }
+    {"sig", "key", "auth", "jwt", "pwd", "passwd", "googleaccessid", "hdnts", "hdnea"}
 )
+_SECRET_ENDINGS = (
+    "signature",
+    "credential",
+    "credentials",
+    "token",
+    "password",
+    "secret",
+    "apikey",
+    "accesskey",
+    "accesskeyid",
+    "authorization",
+)
+"""Names of parameters that sign a URL or carry a secret: lower case, no ``-``, no ``_``."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -54,8 +52,10 @@ class Uri:
     """Where objects are; ``Uri.parse(str(uri)) == uri``.
 
     Attributes:
-        scheme: Lower case; empty for a path relative to the project. ``gcs`` becomes ``gs``.
-        authority: Bucket or host; ``""`` for ``file``; ``None`` for relative and opaque ones.
+        scheme: Lower case; empty for a path relative to the project. ``gcs`` becomes
+            ``gs``.
+        authority: Bucket or host; ``""`` for ``file``; ``None`` for relative and opaque
+            ones.
         key: The rest, without the slash after the authority (``file`` keeps it).
     """
 
@@ -69,8 +69,8 @@ class Uri:
 
         Raises:
             ValueError: Empty, with control characters, with user info or a signature, with
-                a version inside of the URI, or a path that leaves its root. The message is a
-                phrase that ends in the way out.
+                a version inside of the URI, or a path that leaves its root. The message is
+                a phrase that ends in the way out; it never repeats a secret.
         """
         if not text or _CONTROL.search(text):
             raise ValueError("a URI is not empty and has no control characters")  # noqa: EM101, TRY003 - one fact
@@ -80,41 +80,39 @@ class Uri:
         scheme = match[1].lower()
         scheme = "gs" if scheme == "gcs" else scheme
         rest = text[match.end() :]
+        _refuse_secrets(rest)
         if not rest.startswith("//"):
             if scheme in _FETCHED:
                 reason = f"write `{scheme}://` with two slashes"
                 raise ValueError(reason)
             return cls(scheme, None, rest)
         authority, slash, key = rest[2:].partition("/")
-        _refuse_secrets(authority, key)
         if scheme == "file":
             return cls._file(authority, slash + key)
-        if scheme in _FETCHED and not authority:
-            reason = f"`{scheme}://` needs a {'host' if scheme in _WEB else 'bucket'}"
-            raise ValueError(reason)
-        if scheme in _WEB:
-            _check_web(authority, key)
-            authority = authority.lower()
         if scheme in _BUCKETS:
-            _refuse_version_in_key(scheme, key)
-        if not slash and scheme not in _FETCHED:
-            return cls(scheme, authority, "")
+            _check_bucket(scheme, authority, key)
+        if scheme in _WEB:
+            authority = authority.lower()
+            _check_web(scheme, authority, key)
         return cls(scheme, authority, key)
 
     @classmethod
     def _local(cls, text: str) -> Self:
         if text.startswith("/"):
             return cls._file("", quote(text, safe=_PATH_SAFE))
-        if text.startswith("~") or "\\" in text:
-            reason = "write a local path with `/`, relative to the project or as `file:///...`"
-            raise ValueError(reason)
         while text.startswith("./"):
             text = text[2:]
+        if text.startswith("~") or "\\" in text or _DRIVE.match(text):
+            reason = (
+                "write a local path with `/`, relative to the project or as `file:///...`"
+            )
+            raise ValueError(reason)
         segments = text.removesuffix("/").split("/")
         if ".." in segments:
-            raise ValueError("a relative path stays inside of the project; use `file:///...`")  # noqa: EM101, TRY003 - one fact
-        if segments == ["."] or "" in segments or "." in segments:
-            reason = "a relative path names a file or folder below the project, spelled plainly"
+            reason = "a relative path stays inside of the project; use `file:///...`"
+            raise ValueError(reason)
+        if "" in segments or "." in segments or ":" in segments[0]:
+            reason = "a relative path is spelled plainly, below the project"
             raise ValueError(reason)
         return cls("", None, text)
 
@@ -123,7 +121,7 @@ class Uri:
         if authority:
             reason = "`file://` takes no host; write `file:///` and an absolute path"
             raise ValueError(reason)
-        segments = unquote(key, errors="strict").removesuffix("/").split("/")[1:]
+        segments = _decoded(key).removesuffix("/").split("/")[1:]
         if not key.startswith("/") or any(s in {"", ".", ".."} for s in segments):
             reason = "`file:///` needs an absolute path without `.`, `..` or empty segments"
             raise ValueError(reason)
@@ -155,7 +153,7 @@ class Uri:
 
     @property
     def local_path(self) -> str:
-        """The path that a ``file`` or relative URI names, decoded; with its trailing slash."""
+        """The path of a ``file`` or relative URI, decoded; with its trailing slash."""
         return unquote(self.key, errors="strict") if self.scheme == "file" else self.key
 
     @property
@@ -184,19 +182,36 @@ class Uri:
         return unquote(rest, errors="strict") if self.scheme == "file" else rest
 
     def is_allowed_by(self, prefix: str) -> bool:
-        """Tell whether a policy's ``allow`` entry covers this URI, at a segment's boundary."""
+        """Tell whether an ``allow`` entry of a policy covers this URI, at a boundary."""
         text = str(self)
         return text == prefix or text.startswith(prefix.removesuffix("/") + "/")
 
 
-def _refuse_secrets(authority: str, key: str) -> None:
-    if "@" in authority:
-        reason = "user info in a URI is a credential; leave it out and use the provider's own"
+def _decoded(text: str) -> str:
+    """Undo percent-encoding strictly (RFC 3986 §2.1)."""
+    if _PERCENT.search(text):
+        raise ValueError("a `%` stands before two hex digits; write `%25` for itself")  # noqa: EM101, TRY003 - one fact
+    try:
+        decoded = unquote(text, errors="strict")
+    except UnicodeDecodeError:
+        raise ValueError("what is percent-encoded is not UTF-8") from None  # noqa: EM101, TRY003 - one fact
+    if _CONTROL.search(decoded):
+        raise ValueError("a control character is percent-encoded")  # noqa: EM101, TRY003 - one fact
+    return decoded
+
+
+def _refuse_secrets(rest: str) -> None:
+    """Refuse credentials in what follows the scheme, wherever a parser may look for them.
+
+    The message never repeats a value.
+    """
+    if re.search(r"(?:^|:)//[^/]*@", rest):
+        reason = "user info is a credential; leave it out and use the provider's own"
         raise ValueError(reason)
-    query = key.partition("?")[2].partition("#")[0]
-    for parameter in query.replace(";", "&").split("&"):
-        name = unquote(parameter.partition("=")[0]).lower()
-        if name in _SECRET_PARAMETERS:
+    for parameter in re.split(r"[?#&;]", rest)[1:]:
+        name = unquote(parameter.partition("=")[0]).strip()
+        bare = name.lower().replace("-", "").replace("_", "")
+        if bare in _SECRET_PARAMETERS or bare.endswith(_SECRET_ENDINGS):
             reason = (
                 f"`{name}=` makes this a signed URL, and a credential; declare the object "
                 "itself (`s3://`, `gs://`, or the plain URL)"
@@ -204,7 +219,20 @@ def _refuse_secrets(authority: str, key: str) -> None:
             raise ValueError(reason)
 
 
-def _refuse_version_in_key(scheme: str, key: str) -> None:
+def _refuse_dot_segments(path: str) -> None:
+    # HTTP clients resolve them before they send (RFC 3986 §5.2.4), so another object would
+    # answer.
+    if any(segment in {".", ".."} for segment in path.split("/")):
+        raise ValueError("a `.` or `..` segment would name another object; spell it out")  # noqa: EM101, TRY003 - one fact
+
+
+def _check_bucket(scheme: str, bucket: str, key: str) -> None:
+    if not bucket:
+        reason = f"`{scheme}://` needs a bucket"
+        raise ValueError(reason)
+    if not re.fullmatch(r"[^\s?#%\\]+", bucket):
+        raise ValueError("the name of a bucket has no space, `?`, `#`, `%` or backslash")  # noqa: EM101, TRY003 - one fact
+    _refuse_dot_segments(key)
     found = re.search(r"\?versionId=(.+)$", key) if scheme == "s3" else None
     found = found or (re.search(r"#([0-9]{10,})$", key) if scheme == "gs" else None)
     if found:
@@ -212,10 +240,14 @@ def _refuse_version_in_key(scheme: str, key: str) -> None:
         raise ValueError(reason)
 
 
-def _check_web(authority: str, key: str) -> None:
+def _check_web(scheme: str, host: str, key: str) -> None:
+    if not host:
+        reason = f"`{scheme}://` needs a host"
+        raise ValueError(reason)
     if "#" in key:
         reason = "a fragment (`#...`) never reaches the server; leave it out"
         raise ValueError(reason)
-    if not re.fullmatch(r"[A-Za-z0-9.-]+(:[0-9]{1,5})?|\[[0-9A-Fa-f:.]+\](:[0-9]{1,5})?", authority):
-        reason = f"`{authority}` is not a host"
+    if not re.fullmatch(r"[a-z0-9.-]+(:[0-9]{1,5})?|\[[0-9a-f:.]+\](:[0-9]{1,5})?", host):
+        reason = f"`{host}` is not a host"
         raise ValueError(reason)
+    _refuse_dot_segments(_decoded(key.partition("?")[0]))

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NoReturn, Protocol
 
 from blake3 import blake3
 
 from artlock.errors import IntegrityError
-from artlock.model.digest import ChecksumAlgorithm, Digest, DigestAlgorithm
+from artlock.model.digest import Checksum, ChecksumAlgorithm, Digest, DigestAlgorithm
 
 if TYPE_CHECKING:
     from artlock.model.tokens import Tokens
@@ -78,12 +78,14 @@ class Verified:
 
     Attributes:
         digest: Their BLAKE3 digest, the name of the blob.
+        size: How many they were.
         etag_differs: Whether the row has an etag that looks like an MD5 and is not that
-            of these bytes. Not a failure: such an etag need not be one (hazard 1.1); whoever
-            fetched decides.
+            of these bytes. Not a failure: such an etag need not be one (hazard 1.1);
+            whoever fetched decides.
     """
 
     digest: Digest
+    size: int
     etag_differs: bool
 
 
@@ -111,13 +113,11 @@ class Verification:
         self._subject = subject
         self._seen = 0
         self._blake3 = blake3()
-        self._expected = {
-            str(token.algorithm): token.hex
-            for token in (*tokens.digests, *tokens.checksums)
-        }
+        known: tuple[Digest | Checksum, ...] = (*tokens.digests, *tokens.checksums)
+        self._expected = {str(token.algorithm): token.hex for token in known}
         self._hashers: dict[str, Hasher] = {
             str(token.algorithm): new_hasher(token.algorithm)
-            for token in (*tokens.digests, *tokens.checksums)
+            for token in known
             if token.algorithm is not DigestAlgorithm.BLAKE3
         }
         self._etag = tokens.etag_like_md5 if etag_is_md5 else None
@@ -129,16 +129,21 @@ class Verification:
         """Bytes taken so far."""
         return self._seen
 
+    @property
+    def digest(self) -> Digest:
+        """The BLAKE3 digest of the bytes taken so far."""
+        return Digest.blake3(self._blake3.digest())
+
     def update(self, chunk: Buffer) -> None:
         """Take the next bytes.
 
         Raises:
             IntegrityError: There are more bytes than were locked.
         """
-        view = memoryview(chunk)
+        view = memoryview(chunk).cast("B")
         self._seen += view.nbytes
         if self._size is not None and self._seen > self._size:
-            raise self._mismatch(f"{self._size} bytes", "more bytes")
+            self._refuse(f"{self._size} bytes", "more bytes")
         self._blake3.update(view)
         for hasher in self._hashers.values():
             hasher.update(view)
@@ -150,15 +155,15 @@ class Verification:
             IntegrityError: Fewer bytes than were locked, or a token that does not hold.
         """
         if self._size is not None and self._seen != self._size:
-            raise self._mismatch(f"{self._size} bytes", f"{self._seen} bytes")
-        digest = Digest.blake3(self._blake3.digest())
+            self._refuse(f"{self._size} bytes", f"{self._seen} bytes")
+        digest = self.digest
         values = {name: hasher.hexdigest() for name, hasher in self._hashers.items()}
         values["blake3"] = digest.hex
         for name, wanted in self._expected.items():
             if values[name] != wanted:
-                raise self._mismatch(f"{name}:{wanted}", f"{name}:{values[name]}")
+                self._refuse(f"{name}:{wanted}", f"{name}:{values[name]}")
         differs = self._etag is not None and values["md5"] != self._etag
-        return Verified(digest, etag_differs=differs)
+        return Verified(digest, size=self._seen, etag_differs=differs)
 
-    def _mismatch(self, expected: str, actual: str) -> IntegrityError:
-        return IntegrityError(subject=self._subject, expected=expected, actual=actual)
+    def _refuse(self, expected: str, actual: str) -> NoReturn:
+        raise IntegrityError(subject=self._subject, expected=expected, actual=actual)
