@@ -1,0 +1,49 @@
+"""What is wrong with a lockfile, with its place and a way out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NoReturn
+
+from artlock.errors import LockfileError
+
+MAKE_ANEW = (
+    "take it from git again (`git checkout -- artifacts.lock`), "
+    "or make it anew with `artlock resolve --regenerate`"
+)
+UPGRADE = "upgrade artlock"
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """Where in which lockfile something stands, for messages."""
+
+    name: str
+    inside: str = ""
+
+    def at(self, further: str) -> Spot:
+        """Return a spot inside of this one."""
+        return Spot(self.name, f"{self.inside}: {further}" if self.inside else further)
+
+    def line(self, number: int) -> Spot:
+        """Return the same spot, known by its line."""
+        return Spot(f"{self.name}:{number}", self.inside)
+
+    def refuse(self, problem: str) -> NoReturn:
+        """Refuse the lockfile because of ``problem``.
+
+        Raises:
+            LockfileError: Always.
+        """
+        where = f"{self.inside}: " if self.inside else ""
+        message = f"`{self.name}` is not valid: {where}{problem}"
+        raise LockfileError(message, hint=MAKE_ANEW)
+
+    def refuse_format(self, version: int) -> NoReturn:
+        """Refuse a format that this version cannot read.
+
+        Raises:
+            LockfileError: Always.
+        """
+        message = f"`{self.name}` has format {version}, later than this artlock can read"
+        raise LockfileError(message, hint=UPGRADE)
