@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from artlock.model.manifest import Access
 from artlock.model.objects import ObjectInfo, VersionId
@@ -28,8 +28,9 @@ def no_notice(_text: str) -> None:
 class Pin:
     """One state of one object, as a lockfile names it.
 
-    A read of a pin answers with that state or fails: a store asks by ``version`` where there
-    is one, else conditionally by ``etag``, and compares what the answer says of itself.
+    A read of a pin answers with that state or fails: a store asks by ``version`` where
+    there is one, else conditionally by ``etag``, and compares what the answer says of
+    itself.
 
     Attributes:
         size: In bytes; ``None`` only before an object was ever read (HTTP at resolve).
@@ -60,7 +61,7 @@ class StoreContext:
         notice: Where remarks go.
         may_connect: Whether a host may be connected to although its address is loopback,
             link-local or private: the user's own configuration or trust says so
-            (hazard 5.6). Asked for HTTP sources only; ``host`` is in lower case without port.
+            (hazard 5.6). Asked for HTTP sources only; ``host`` is lower case without port.
         cross_check: Whether a version listing of a store that is not AWS is compared with a
             plain listing (hazard 1.11).
         connections: How many reads will run at once, for the size of connection pools.
@@ -139,3 +140,18 @@ class Store(Protocol):
 
     def close(self) -> None:
         """Give back connections; the store is not used afterwards. May be called twice."""
+
+
+@runtime_checkable
+class TellsEtag(Protocol):
+    """A store that may know whether an etag is the MD5 of the bytes (hazards 1.1, 1.2)."""
+
+    def etag_is_md5(self, pin: Pin) -> bool | None:
+        """Tell it for the etag of ``pin``; ``None`` where it cannot be known.
+
+        May ask the store, once. ``True`` makes an etag that is not the MD5 of the bytes
+        that came a reason to refuse them.
+
+        Raises:
+            StoreError: The object cannot be described.
+        """

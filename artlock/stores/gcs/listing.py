@@ -1,0 +1,108 @@
+"""Pages of a listing as objects, or an error if they cannot be believed.
+
+Source: JSON API, Objects: list. Names come in the order of their UTF-8 bytes, which is
+also the order of Python's strings; ``crc32c`` is base64 of the big-endian value; composite
+objects and some multipart uploads have no ``md5Hash`` (hazard 1.36).
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+from artlock.errors import StoreError
+from artlock.model.digest import Checksum, ChecksumAlgorithm
+from artlock.model.objects import ObjectInfo, VersionId
+from artlock.model.tokens import Tokens
+from artlock.model.uri import Uri
+
+FIELDS = (
+    "kind,items(name,generation,size,crc32c,md5Hash,contentEncoding,"
+    "timeCreated,timeDeleted),nextPageToken"
+)
+"""All that is used, and nothing else (hazard 1.39)."""
+
+Item = Mapping[str, Any]
+"""One resource ``storage#object``."""
+
+
+def live_items(
+    pages: Iterable[Mapping[str, Any]], prefix: Uri, *, as_of: datetime | None
+) -> Iterator[Item]:
+    """Yield each object's resource once: the live one, or the one that lived at ``as_of``.
+
+    Args:
+        pages: Answers to the listing, in order; of all generations if ``as_of`` is given.
+        prefix: What was listed.
+        as_of: The moment (UTC).
+
+    Raises:
+        StoreError: Something in them is not an answer to what was asked.
+    """
+    tokens: set[str] = set()
+    last = ""
+    for page in pages:
+        if page.get("kind") != "storage#objects":
+            raise _not_believed(prefix, "an answer is not a page of it")
+        for item in page.get("items", ()):
+            if not isinstance(item, Mapping):
+                raise _not_believed(prefix, "it has an entry that is no object")
+            name = str(item.get("name", ""))
+            if not name.startswith(prefix.key):
+                raise _not_believed(prefix, f"it has `{name}`, which is elsewhere")
+            if name < last or (name == last and as_of is None):
+                raise _not_believed(prefix, f"`{name}` comes after `{last}`")
+            last = name
+            if as_of is None or _lived(item, prefix, as_of):
+                yield item
+        token = page.get("nextPageToken")
+        if token in tokens:
+            raise _not_believed(prefix, "its pages go in a circle")
+        if token:
+            tokens.add(token)
+
+
+def described(item: Item, bucket: Uri) -> ObjectInfo:
+    """Return what a resource says of its object.
+
+    Raises:
+        StoreError: It lacks what every object has, or has a checksum of another length.
+    """
+    uri = Uri(bucket.scheme, bucket.authority, str(item.get("name", "")))
+    try:
+        checksums = tuple(
+            Checksum(algorithm, base64.b64decode(item[field], validate=True).hex())
+            for algorithm, field in (
+                (ChecksumAlgorithm.CRC32C, "crc32c"),
+                (ChecksumAlgorithm.MD5, "md5Hash"),
+            )
+            if item.get(field)
+        )
+        return ObjectInfo(
+            uri=uri,
+            size=int(item["size"]),
+            version=VersionId(str(int(item["generation"]))),
+            tokens=Tokens(checksums=checksums),
+            encoding=item.get("contentEncoding") or None,
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        message = f"the store describes `{uri}` in a way that cannot be believed"
+        raise StoreError(message, uri=str(uri)) from error
+
+
+def _lived(item: Item, prefix: Uri, moment: datetime) -> bool:
+    try:
+        created = datetime.fromisoformat(item["timeCreated"])
+        deleted = item.get("timeDeleted")
+        return created <= moment and (
+            deleted is None or datetime.fromisoformat(deleted) > moment
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise _not_believed(prefix, "a version has no time") from error
+
+
+def _not_believed(prefix: Uri, why: str) -> StoreError:
+    message = f"the listing of `{prefix}` is not to be believed: {why}"
+    return StoreError(message, uri=str(prefix), hint="try again, or report it to the store")

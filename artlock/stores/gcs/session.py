@@ -1,0 +1,155 @@
+"""Reach the service: endpoint and credentials, found once.
+
+Source: the conventions of Google's own libraries (application default credentials,
+``STORAGE_EMULATOR_HOST``) hold as they are; what ``Access`` says comes first. An OAuth
+token gives its holder the account, so it never leaves unencrypted (hazards 0.6, 1.42).
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from ipaddress import ip_address
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import google.auth
+from google.auth.credentials import AnonymousCredentials
+from google.auth.exceptions import GoogleAuthError
+from google.auth.transport.requests import AuthorizedSession, Request
+from google.cloud import storage
+
+from artlock.errors import PolicyError, StoreError
+from artlock.stores.gcs.failures import Action, refine, translate
+from artlock.stores.transfer import Transfer, gcs_client
+
+if TYPE_CHECKING:
+    from google.auth.credentials import Credentials
+
+    from artlock.model.manifest import Access
+    from artlock.model.uri import Uri
+
+GOOGLE = "https://storage.googleapis.com"
+_READ_ONLY = "https://www.googleapis.com/auth/devstorage.read_only"
+_NO_QUOTA_PROJECT = "Your application has authenticated using end user credentials"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connection:
+    """All that asks the service; safe to share between threads.
+
+    Attributes:
+        client: Google's, for listings and heads.
+        transfer: Gives a reader for a bucket's name.
+    """
+
+    client: storage.Client
+    transfer: Callable[[str], Transfer]
+
+
+def connect(uri: Uri, access: Access, endpoint: str) -> Connection:
+    """Find credentials for ``endpoint``; sends nothing to the store.
+
+    Raises:
+        PolicyError: Credentials would leave unencrypted.
+        GoogleAuthError, OSError: See ``failures.translate``.
+    """
+    credentials = _credentials(access, endpoint)
+    session = AuthorizedSession(credentials)
+    ca_bundle = None
+    if access.ca_bundle is not None:
+        session.verify = access.ca_bundle
+        ca_bundle = Path(access.ca_bundle).read_bytes()
+    client = storage.Client(
+        project=None,
+        credentials=credentials,
+        # Always said, because other variables of the environment would reroute it too.
+        client_options={"api_endpoint": endpoint},
+        _http=session,  # so that `ca-bundle` holds
+    )
+    # It would ask for each bucket's metadata in a thread of its own, for traces.
+    client._bucket_metadata_cache = None  # noqa: SLF001 - only the environment has a switch
+    tokens = None if _is_anonymous(credentials) else _TokenSource(credentials, uri)
+    payer = access.user_project or getattr(credentials, "quota_project_id", None)
+
+    def transfer(bucket: str) -> Transfer:
+        return Transfer(
+            gcs_client(
+                bucket=bucket,
+                endpoint=endpoint,
+                token=tokens,
+                headers={"x-goog-user-project": payer} if payer else None,
+                ca_bundle=ca_bundle,
+            ),
+            refine=lambda refusal: (tokens.failure if tokens else None) or refine(refusal),
+        )
+
+    return Connection(client=client, transfer=transfer)
+
+
+def endpoint_of(access: Access) -> str:
+    """Return where the service is: the setting, the environment's emulator, or Google."""
+    found = access.endpoint or os.environ.get("STORAGE_EMULATOR_HOST") or GOOGLE
+    return (found if "://" in found else f"http://{found}").rstrip("/")
+
+
+def _credentials(access: Access, endpoint: str) -> Credentials:
+    url = urlsplit(endpoint)
+    if access.anonymous:
+        return AnonymousCredentials()
+    if url.scheme != "https":
+        if _is_loopback(url.hostname or ""):
+            return AnonymousCredentials()  # an emulator, which wants none
+        message = f"credentials are not sent to `{endpoint}`, which is not encrypted"
+        hint = "use https, or write `anonymous = true`"
+        raise PolicyError(message, hint=hint)
+    with warnings.catch_warnings():
+        # Only who pays for the quota of a listing is in question; the user chose the login.
+        warnings.filterwarnings("ignore", _NO_QUOTA_PROJECT, UserWarning)
+        found: Credentials
+        found, _project = google.auth.default(scopes=[_READ_ONLY])
+    return found
+
+
+def _is_anonymous(credentials: Credentials) -> bool:
+    return isinstance(credentials, AnonymousCredentials)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+class _TokenSource:
+    """Gives obstore the token that google-auth has, and renews.
+
+    Attributes:
+        failure: Why there was no token the last time; obstore only keeps the text.
+    """
+
+    def __init__(self, credentials: Credentials, uri: Uri) -> None:
+        self._credentials = credentials
+        self._uri = uri
+        self._request = Request()
+        self._mutex = threading.Lock()
+        self.failure: StoreError | None = None
+
+    def __call__(self) -> tuple[str, datetime | None]:
+        with self._mutex:
+            try:
+                if not self._credentials.valid:
+                    self._credentials.refresh(self._request)
+            except GoogleAuthError as error:
+                self.failure = translate(error, self._uri, Action.GET)
+                raise
+            self.failure = None
+            expiry: datetime | None = self._credentials.expiry
+            # google-auth keeps it in UTC without saying so.
+            return str(self._credentials.token), expiry and expiry.replace(tzinfo=UTC)

@@ -1,0 +1,272 @@
+"""The store for ``gs://``."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from google.cloud.storage.retry import DEFAULT_RETRY
+
+from artlock.errors import BucketNotFoundError, ObjectNotFoundError, StoreError
+from artlock.stores.gcs.failures import Action, missing_bucket, translated, unavailable
+from artlock.stores.gcs.listing import FIELDS, Item, described, live_items
+from artlock.stores.gcs.session import GOOGLE, Connection, connect, endpoint_of
+from artlock.stores.transfer import (
+    CONNECT_TIMEOUT,
+    READ_TIMEOUT,
+    changed,
+    is_addressable,
+    short_body,
+)
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from google.cloud.storage import Blob, Bucket
+
+    from artlock.model.objects import ObjectInfo, VersionId
+    from artlock.model.uri import Uri
+    from artlock.model.verification import Buffer
+    from artlock.stores.base import Pin, Span, StoreContext
+    from artlock.stores.transfer import Transfer
+
+PATIENCE_S = 60.0
+"""How long a page or a description is asked for again; ``Retrying`` repeats only reads."""
+_TIMEOUT = (CONNECT_TIMEOUT.total_seconds(), READ_TIMEOUT.total_seconds())
+_PIECE = 8 << 20
+
+
+class GcsStore:
+    """Reads buckets of one service; safe to use from several threads.
+
+    Credentials are looked for when they are first needed.
+
+    Args:
+        context: Access, and where the project is.
+        patience_s: How long a page or description is asked for again; 0 asks once.
+    """
+
+    def __init__(self, context: StoreContext, *, patience_s: float = PATIENCE_S) -> None:
+        self._access = context.access
+        self._endpoint = endpoint_of(context.access)
+        self._retry = DEFAULT_RETRY.with_timeout(patience_s) if patience_s else None
+        self._mutex = threading.Lock()
+        self._connection: Connection | None = None
+        self._transfers: dict[str, Transfer] = {}
+
+    @property
+    def identity(self) -> str:
+        """``gs``, or ``gs+<endpoint>`` where that is not Google's."""
+        return "gs" if self._endpoint == GOOGLE else f"gs+{self._endpoint}"
+
+    def close(self) -> None:
+        """Give back connections."""
+        with self._mutex:
+            if self._connection is not None:
+                self._connection.client.close()
+            self._connection = None
+            self._transfers.clear()
+
+    def scan(self, prefix: Uri, *, as_of: datetime | None = None) -> Iterator[ObjectInfo]:
+        """Yield every live object below ``prefix``, as ``Store.scan`` promises.
+
+        Raises:
+            BucketNotFoundError: There is no such bucket.
+            AccessDeniedError: Listing is refused; the hint names the permission.
+            PolicyError: Credentials would leave unencrypted.
+            StoreUnavailableError: The store did not answer; try again.
+            StoreError: The listing is not to be believed, or the bucket keeps no versions
+                and ``as_of`` was asked for.
+        """
+        if as_of is not None:
+            self._require_versions(prefix)
+        for item in live_items(self._pages(prefix, as_of=as_of), prefix, as_of=as_of):
+            yield described(item, prefix)
+
+    def _pages(self, prefix: Uri, *, as_of: datetime | None) -> Iterator[Item]:
+        with translated(prefix, Action.LIST):
+            pages = (
+                self._connect(prefix)
+                .client.list_blobs(
+                    self._bucket(prefix),
+                    prefix=prefix.key or None,
+                    # As text: the library's own spelling of True is not understood by all.
+                    versions=None if as_of is None else "true",
+                    fields=FIELDS,
+                    timeout=_TIMEOUT,
+                    retry=self._retry,
+                )
+                .pages
+            )
+        while True:
+            with translated(prefix, Action.LIST):
+                page = next(pages, None)
+            if page is None:
+                return
+            yield page.raw_page
+
+    def _require_versions(self, prefix: Uri) -> None:
+        with translated(prefix, Action.DESCRIBE_BUCKET):
+            bucket = self._bucket(prefix)
+            bucket.reload(timeout=_TIMEOUT, retry=self._retry)
+        if not bucket.versioning_enabled:
+            message = (
+                f"`{prefix.authority}` keeps no versions, so its past cannot be listed"
+            )
+            raise StoreError(message, uri=str(prefix), hint="leave out `as-of`")
+
+    def head(self, uri: Uri, version: VersionId | None = None) -> ObjectInfo:
+        """Describe one object, or one version of it, as ``Store.head`` promises.
+
+        Raises:
+            BucketNotFoundError: There is no such bucket.
+            ObjectNotFoundError: There is no such object or version.
+            AccessDeniedError: Refused, or not there: the service may not tell.
+            PolicyError: Credentials would leave unencrypted.
+            StoreUnavailableError: The store did not answer; try again.
+        """
+        try:
+            with translated(uri, Action.GET):
+                blob = self._blob(uri, version)
+                blob.reload(timeout=_TIMEOUT, retry=self._retry)
+                resource = _resource(blob)
+        except ObjectNotFoundError as error:
+            self._check_bucket(uri)
+            if version is None:
+                raise
+            raise _missing_version(uri) from error
+        return described(resource, uri)
+
+    def _check_bucket(self, uri: Uri) -> None:
+        """Raise ``BucketNotFoundError`` if the bucket certainly does not exist."""
+        try:
+            with translated(uri, Action.LIST):
+                next(
+                    self._connect(uri)
+                    .client.list_blobs(
+                        self._bucket(uri),
+                        max_results=1,
+                        fields="kind",
+                        timeout=_TIMEOUT,
+                        retry=None,
+                    )
+                    .pages
+                )
+        except ObjectNotFoundError:
+            raise missing_bucket(uri) from None
+        except StoreError:
+            return  # it may be there, and what was found out about the object holds
+
+    def read(self, pin: Pin, span: Span | None = None) -> Iterator[Buffer]:
+        """Yield the bytes of one version of an object, as ``Store.read`` promises.
+
+        Stored bytes: what is kept compressed is not inflated (hazard 1.33).
+
+        Raises:
+            ObjectNotFoundError: The object or version is gone.
+            ObjectChangedError: The answer is of another state.
+            AccessDeniedError: Refused, or not there: the service may not tell.
+            PolicyError: Credentials would leave unencrypted.
+            StoreUnavailableError: Cut, reset, throttled or timed out; try again.
+            StoreError: Anything else.
+        """
+        try:
+            if is_addressable(pin.uri.key):
+                yield from self._transfer(pin.uri).read(pin, span)
+            else:
+                yield from self._read_by_client(pin, span)
+        except BucketNotFoundError:
+            raise
+        except ObjectNotFoundError as error:
+            if pin.version is None:
+                raise
+            raise _missing_version(pin.uri) from error
+
+    def _read_by_client(self, pin: Pin, span: Span | None) -> Iterator[Buffer]:
+        """Read keys that obstore cannot ask for, in pieces that are counted here.
+
+        Each piece is one request for a range of one version, so nothing is ever resumed
+        by the client, which would not notice other bytes (hazard 1.34).
+        """
+        info = self.head(pin.uri, pin.version)
+        size = info.size or 0
+        if pin.size is not None and size != pin.size:
+            raise changed(pin.uri, f"it has {size} bytes instead of {pin.size}")
+        start, end = (0, size) if span is None else (span.start, span.start + span.length)
+        if end > size:
+            message = f"`{pin.uri}` ends at byte {size}, before the range asked for"
+            raise StoreError(message, uri=str(pin.uri))
+        blob = self._blob(pin.uri, info.version)
+        while start < end:
+            stop = min(start + _PIECE, end)
+            piece = _downloaded(blob, pin.uri, start, stop)
+            if len(piece) != stop - start:
+                raise short_body(pin.uri, received=len(piece), length=stop - start)
+            yield piece
+            start = stop
+
+    def _connect(self, uri: Uri) -> Connection:
+        with self._mutex:
+            if self._connection is None:
+                self._connection = connect(uri, self._access, self._endpoint)
+            return self._connection
+
+    def _bucket(self, uri: Uri) -> Bucket:
+        client = self._connect(uri).client
+        return client.bucket(uri.authority, user_project=self._access.user_project)
+
+    def _blob(self, uri: Uri, version: VersionId | None) -> Blob:
+        if version is not None and not version.isdecimal():
+            raise _missing_version(uri)
+        return self._bucket(uri).blob(uri.key, generation=version and int(version))
+
+    def _transfer(self, uri: Uri) -> Transfer:
+        bucket = uri.authority or ""
+        with translated(uri, Action.GET):
+            connection = self._connect(uri)
+        with self._mutex:
+            found = self._transfers.get(bucket)
+            if found is None:
+                found = self._transfers[bucket] = connection.transfer(bucket)
+            return found
+
+
+def _downloaded(blob: Blob, uri: Uri, start: int, stop: int) -> bytes:
+    try:
+        with translated(uri, Action.GET):
+            piece: bytes = blob.download_as_bytes(
+                start=start,
+                end=stop - 1,
+                raw_download=True,
+                checksum=None,
+                timeout=_TIMEOUT,
+                retry=None,
+            )
+            return piece
+    except StoreError:
+        raise
+    except Exception as error:
+        # Of a body that breaks off the library lets urllib3's own errors through.
+        raise unavailable(uri, type(error).__name__) from error
+
+
+def _resource(blob: Blob) -> dict[str, Any]:
+    """Return what ``described`` reads, from a blob that was just loaded."""
+    return {
+        "name": blob.name,
+        "generation": blob.generation,
+        "size": blob.size,
+        "crc32c": blob.crc32c,
+        "md5Hash": blob.md5_hash,
+        "contentEncoding": blob.content_encoding,
+    }
+
+
+def _missing_version(uri: Uri) -> ObjectNotFoundError:
+    message = f"that version of `{uri}` is gone, or never was"
+    hint = (
+        "an overwritten version stays only where the bucket keeps versions; where it has "
+        f"soft delete, see `gcloud storage restore {uri}#VERSION`"
+    )
+    return ObjectNotFoundError(message, uri=str(uri), hint=hint)

@@ -1,0 +1,14 @@
+"""Objects in S3, and in servers that speak as S3 does.
+
+boto3 lists, describes and signs; ``stores/transfer`` moves the bytes. Modules::
+
+    pages     text of one page of a listing -> values
+    listing   pages -> live objects, or an error if they cannot be believed
+    session   credentials, endpoint and region of one bucket
+    failures  what boto3 and S3 say -> StoreError
+    store     S3Store
+"""
+
+from artlock.stores.s3.store import S3Store
+
+__all__ = ["S3Store"]

@@ -1,0 +1,167 @@
+"""One page of a listing, from S3's XML to values.
+
+botocore's own parser costs about 100 microseconds a key, this one a few. It reads only what
+a row needs, and refuses what is not the answer that was asked for.
+
+Source: S3 ListObjectVersions and ListObjectsV2. Servers that ignore ``encoding-type=url``
+say so by the absence of ``EncodingType``, which may stand after the keys.
+"""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+from dataclasses import dataclass
+from typing import NamedTuple, NoReturn
+from urllib.parse import unquote_plus
+
+_ROOTS = frozenset({"ListVersionsResult", "ListVersionsResponse", "ListBucketResult"})
+_RECORDS = ("Version", "DeleteMarker", "Contents")
+_FLAGS = {"true": True, "false": False}
+
+
+class PageError(ValueError):
+    """The text is not a page of a listing; the message is a phrase that says why."""
+
+
+class CutPageError(PageError):
+    """The XML is not well-formed: most likely it was cut on its way."""
+
+
+class Entry(NamedTuple):
+    """One line of a listing; a tuple because there are millions.
+
+    Attributes:
+        version: As S3 has it, ``null`` included; ``""`` in a plain listing.
+        etag: Without quotes; ``""`` for a delete marker.
+        modified: As S3 wrote it, or ``""``.
+    """
+
+    key: str
+    version: str
+    is_latest: bool
+    is_marker: bool
+    size: int
+    etag: str
+    storage_class: str
+    modified: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """A page of a listing.
+
+    Attributes:
+        entries: In the order of the server.
+        is_truncated: Whether there is more.
+        next: What the next request names, as pairs of parameter and value; empty if the
+            server named nothing.
+    """
+
+    entries: list[Entry]
+    is_truncated: bool
+    next: tuple[tuple[str, str], ...]
+
+
+def is_listing(body: bytes) -> bool:
+    """Tell whether ``body`` is worth to be read as a page: not an error, not HTML."""
+    return b"<ListVersionsRes" in body[:512] or b"<ListBucketResult" in body[:512]
+
+
+def parse_page(body: bytes) -> Page:
+    """Read one answer to ListObjectVersions or ListObjectsV2.
+
+    Raises:
+        CutPageError: It is cut.
+        PageError: It is another document, has a DTD, lacks an element that S3
+            always sends, or a key cannot be decoded.
+    """
+    # No XML in UTF-8 has a zero byte, and all in UTF-16 has: it could spell what follows
+    # otherwise, as expat prefers a byte order mark to the encoding that it is given.
+    if b"\0" in body:
+        reason = "it is not UTF-8"
+        raise PageError(reason)
+    if b"<!DOCTYPE" in body or b"<!ENTITY" in body:
+        reason = "it has a DTD"
+        raise PageError(reason)
+    try:
+        root = ET.fromstring(body, parser=ET.XMLParser(encoding="utf-8"))  # noqa: S314 - no DTD
+    except ET.ParseError as error:
+        reason = f"its XML is broken ({error})"
+        raise CutPageError(reason) from None
+    space = root.tag[: root.tag.rfind("}") + 1]
+    if root.tag.removeprefix(space) not in _ROOTS:
+        reason = f"it is a `{root.tag}`"
+        raise PageError(reason)
+    is_encoded = root.findtext(f"{space}EncodingType") == "url"
+    try:
+        return Page(
+            entries=_entries(root, space, is_encoded=is_encoded),
+            is_truncated=_FLAGS[root.findtext(f"{space}IsTruncated") or "IsTruncated"],
+            next=_next(root, space, is_encoded=is_encoded),
+        )
+    except KeyError as error:
+        reason = f"an element is missing or is not known: {error}"
+        raise PageError(reason) from None
+    except UnicodeDecodeError:
+        reason = "it has a key that is not UTF-8"
+        raise PageError(reason) from None
+    except ValueError as error:
+        raise PageError(str(error)) from None
+
+
+def _entries(root: ET.Element, space: str, *, is_encoded: bool) -> list[Entry]:
+    version, marker, contents = (space + name for name in _RECORDS)
+    key, version_id, is_latest, size, etag, storage_class, modified = (
+        space + name
+        for name in (
+            "Key",
+            "VersionId",
+            "IsLatest",
+            "Size",
+            "ETag",
+            "StorageClass",
+            "LastModified",
+        )
+    )
+    entries: list[Entry] = []
+    append, make = entries.append, Entry._make
+    for record in root:
+        tag = record.tag
+        if tag not in (version, marker, contents):
+            continue
+        find = record.findtext
+        name = find(key) or ""
+        if is_encoded and ("%" in name or "+" in name):
+            name = unquote_plus(name, errors="strict")
+        is_plain, is_marker = tag == contents, tag == marker
+        append(
+            make(
+                (
+                    name,
+                    "" if is_plain else find(version_id) or _missing("VersionId"),
+                    is_plain or _FLAGS[find(is_latest) or "IsLatest"],
+                    is_marker,
+                    0 if is_marker else int(find(size) or _missing("Size")),
+                    (find(etag) or "").strip().strip('"'),
+                    find(storage_class) or "",
+                    find(modified) or "",
+                )
+            )
+        )
+    return entries
+
+
+def _missing(name: str) -> NoReturn:
+    raise KeyError(name)
+
+
+def _next(root: ET.Element, space: str, *, is_encoded: bool) -> tuple[tuple[str, str], ...]:
+    key_marker = root.findtext(f"{space}NextKeyMarker") or ""
+    if is_encoded:
+        key_marker = unquote_plus(key_marker, errors="strict")
+    found = (
+        ("KeyMarker", key_marker),
+        ("VersionIdMarker", root.findtext(f"{space}NextVersionIdMarker") or ""),
+        ("ContinuationToken", root.findtext(f"{space}NextContinuationToken") or ""),
+    )
+    return tuple((name, text) for name, text in found if text)

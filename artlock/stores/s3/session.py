@@ -1,0 +1,323 @@
+"""Reach one bucket: credentials, endpoint and region, found once.
+
+Source: the conventions of botocore (profiles, ``AWS_*``, ``AWS_ENDPOINT_URL_S3``, instance
+roles) hold as they are; what ``Access`` says comes first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import urlsplit
+
+import botocore.loaders
+import botocore.session
+from boto3.session import Session
+from botocore import UNSIGNED
+from botocore.awsrequest import AWSPreparedRequest
+from botocore.config import Config
+from botocore.credentials import AssumeRoleCredentialFetcher, DeferredRefreshableCredentials
+from botocore.exceptions import ClientError
+
+from artlock.stores.s3.failures import (
+    Action,
+    missing_bucket,
+    no_credentials,
+    status_of,
+    translate,
+    translated,
+)
+from artlock.stores.s3.pages import CutPageError, PageError, is_listing, parse_page
+from artlock.stores.transfer import CONNECT_TIMEOUT, READ_TIMEOUT, Keys, Transfer, s3_client
+
+if TYPE_CHECKING:
+    from botocore.credentials import Credentials
+    from mypy_boto3_s3 import S3Client
+
+    from artlock.errors import StoreError
+    from artlock.model.uri import Uri
+    from artlock.stores.base import StoreContext
+    from artlock.stores.transfer import Refine, Refusal
+
+DEFAULT_REGION = "us-east-1"
+ATTEMPTS = 5
+"""How often botocore sends a listing or a head in all."""
+PAGE = "ArtlockPage"
+"""Where a listing's answer holds its ``pages.Page``."""
+_AWS_HOSTS = (".amazonaws.com", ".amazonaws.com.cn", ".api.aws")
+_PROBE = "probe"
+_NOT_FOUND = 404
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connection:
+    """All that asks one bucket; safe to share between threads.
+
+    Attributes:
+        client: boto3's, whose answers to listings hold ``PAGE``.
+        transfer: Reads bytes.
+        identity: See ``Store.identity``.
+        is_aws: Whether the endpoint is Amazon's own.
+        extra: Parameters of every list, head and get.
+    """
+
+    client: S3Client
+    transfer: Transfer
+    identity: str
+    is_aws: bool
+    extra: Mapping[str, Any]
+
+
+def connect(
+    uri: Uri, context: StoreContext, *, refine: Refine, attempts: int = ATTEMPTS
+) -> Connection:
+    """Find credentials, endpoint and region for the bucket of ``uri``.
+
+    Sends nothing to S3, except to AWS one HeadBucket that tells the region if no
+    ``region`` is set.
+
+    Raises:
+        AccessDeniedError: There are no credentials, or settings are not complete.
+        BucketNotFoundError: There is no such bucket.
+        StoreError: The settings cannot be used.
+    """
+    access, bucket = context.access, uri.authority or ""
+    with translated(uri, Action.CONNECT):
+        inner = _session(access.profile)
+        keys = None if access.anonymous else _KeySource(_credentials(uri, context), uri)
+        if keys is not None:
+            inner.register_component("credential_provider", keys)
+        session = Session(botocore_session=inner, region_name=access.region)
+        make = _maker(session, context, attempts)
+        client = make(session.region_name or DEFAULT_REGION)
+        is_aws = _is_aws(client.meta.endpoint_url)
+        if is_aws and access.region is None:
+            region = learn_region(client, uri)
+            if region not in (None, client.meta.region_name):
+                client.close()
+                client = make(region)
+        endpoint = bucket_endpoint(client, bucket)
+        ca_bundle = access.ca_bundle and Path(access.ca_bundle).read_bytes()
+        transfer = Transfer(
+            s3_client(
+                bucket=bucket,
+                endpoint=endpoint,
+                region=client.meta.region_name,
+                path_style=False,  # the bucket is in the endpoint already
+                keys=keys,
+                requester_pays=access.requester_pays,
+                ca_bundle=ca_bundle or None,
+            ),
+            refine=lambda refusal: (keys and keys.explain(refusal)) or refine(refusal),
+        )
+    return Connection(
+        client=client,
+        transfer=transfer,
+        identity=_identity(client.meta.partition, client.meta.endpoint_url, is_aws=is_aws),
+        is_aws=is_aws,
+        extra={"RequestPayer": "requester"} if access.requester_pays else {},
+    )
+
+
+def _session(profile: str | None) -> botocore.session.Session:
+    found = botocore.session.Session(profile=profile)
+    found.register_component("data_loader", _loader(found.get_config_variable("data_path")))
+    return found
+
+
+@lru_cache(maxsize=8)
+def _loader(data_path: str | None) -> botocore.loaders.Loader:
+    """Return the reader of botocore's models: S3's takes longer than all the rest."""
+    return botocore.loaders.create_loader(data_path)
+
+
+class _KeySource:
+    """The one set of credentials that boto3 and obstore share; botocore renews them."""
+
+    def __init__(self, credentials: Credentials, uri: Uri) -> None:
+        self._credentials = credentials
+        self._uri = uri
+        self._failure: StoreError | None = None
+
+    def load_credentials(self) -> Credentials:
+        """Answer a botocore session: this is its component ``credential_provider``."""
+        return self._credentials
+
+    def __call__(self) -> Keys:
+        """Answer obstore, which only keeps the text of an error."""
+        try:
+            frozen = self._credentials.get_frozen_credentials()
+        except Exception as error:
+            # Providers run commands and ask web services: anything may come.
+            self._failure = translate(error, self._uri, Action.CONNECT)
+            raise
+        return Keys(
+            access=frozen.access_key or "",
+            secret=frozen.secret_key or "",
+            token=frozen.token,
+        )
+
+    def explain(self, refusal: Refusal) -> StoreError | None:
+        """Return why keys could not be had, if that is what went wrong."""
+        is_mine = refusal.status is None and "credential provider" in refusal.detail
+        return self._failure if is_mine else None
+
+
+def _credentials(uri: Uri, context: StoreContext) -> Credentials:
+    """Find credentials as botocore does, and assume the role if one is set.
+
+    Raises:
+        AccessDeniedError: There are none. Nothing was sent, and nothing is read
+            anonymously instead: a private bucket would look empty or forbidden.
+    """
+    access = context.access
+    source = _session(access.profile)
+    if source.get_config_variable("region") is None:
+        source.set_config_variable("region", access.region or DEFAULT_REGION)
+    found = source.get_credentials()
+    if found is None:
+        raise no_credentials(uri)
+    if access.role_arn is None:
+        return found
+    fetcher = AssumeRoleCredentialFetcher(
+        source.create_client,
+        found,
+        access.role_arn,
+        extra_args={"RoleSessionName": "artlock"},
+    )
+    return DeferredRefreshableCredentials(
+        method="assume-role", refresh_using=fetcher.fetch_credentials
+    )
+
+
+def _maker(
+    session: Session, context: StoreContext, attempts: int
+) -> Callable[[str | None], S3Client]:
+    access = context.access
+
+    def make(region: str | None, style: Literal["path"] | None = None) -> S3Client:
+        config = Config(
+            retries={"mode": "standard", "total_max_attempts": attempts},
+            connect_timeout=CONNECT_TIMEOUT.total_seconds(),
+            read_timeout=READ_TIMEOUT.total_seconds(),
+            max_pool_connections=max(10, context.connections),
+            signature_version=UNSIGNED if access.anonymous else None,
+            s3=None if style is None else {"addressing_style": style},
+            # The gate of the cache judges bytes; botocore would hash some of them again.
+            response_checksum_validation="when_required",
+            user_agent_extra="artlock",
+        )
+        client: S3Client = session.client(
+            "s3",
+            region_name=region,
+            endpoint_url=access.endpoint,
+            verify=access.ca_bundle,
+            config=config,
+        )
+        settings: dict[str, str] | None = getattr(client.meta.config, "s3", None)
+        chosen = (settings or {}).get("addressing_style")
+        if style is None and chosen is None and not _is_aws(client.meta.endpoint_url):
+            # Other servers seldom have a host name for each bucket.
+            client.close()
+            return make(region, "path")
+        for operation in ("ListObjectVersions", "ListObjectsV2"):
+            # By this pattern it comes before botocore's own handler of `before-parse.s3.*`,
+            # which would parse the whole body to see whether it is an error.
+            client.meta.events.register_first(
+                f"before-parse.*.{operation}", _take_page, f"artlock-{operation}"
+            )
+        return client
+
+    return make
+
+
+def _take_page(
+    response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_: object
+) -> None:
+    """Read a listing in place of botocore's parser.
+
+    Whatever is no page stays for botocore: it retries errors that come with status 200
+    and bodies that were cut, and then raises them.
+    """
+    body = response_dict["body"]
+    if response_dict["status_code"] != 200 or not is_listing(body):  # noqa: PLR2004 - OK
+        return
+    try:
+        customized_response_dict[PAGE] = parse_page(body)
+    except CutPageError:
+        return
+    except PageError as error:
+        customized_response_dict[PAGE] = error
+    response_dict["body"] = b""
+
+
+def learn_region(client: S3Client, uri: Uri) -> str | None:
+    """Ask where a bucket is; S3 tells even those who may do nothing else.
+
+    Raises:
+        BucketNotFoundError: There is no such bucket.
+    """
+    try:
+        answer: Mapping[str, Any] = client.head_bucket(Bucket=uri.authority or "")
+    except ClientError as error:
+        if status_of(error) == _NOT_FOUND:
+            raise missing_bucket(uri) from error
+        answer = error.response
+    headers = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {})
+    region: str | None = headers.get("x-amz-bucket-region")
+    return region
+
+
+def bucket_endpoint(client: S3Client, bucket: str) -> str:
+    """Return the URL below which botocore would ask for the keys of ``bucket``.
+
+    Botocore decides (path or host, dual stack, FIPS, access points): a request is made up
+    and stopped before it is signed and sent. Not to be called while others use ``client``.
+    """
+    events = client.meta.events
+    hooks = (
+        ("choose-signer.s3.HeadObject", _unsigned),  # keys may have to come from afar
+        ("before-send.s3.HeadObject", _stop),
+    )
+    for event, hook in hooks:
+        events.register(event, hook, unique_id=hook.__name__)
+    try:
+        client.head_object(Bucket=bucket, Key=_PROBE)
+    except _StoppedError as stopped:
+        url = urlsplit(stopped.url)
+        return f"{url.scheme}://{url.netloc}{url.path.removesuffix(f'/{_PROBE}')}"
+    finally:
+        for event, hook in hooks:
+            events.unregister(event, hook, unique_id=hook.__name__)
+    raise AssertionError  # the second hook lets nothing pass
+
+
+class _StoppedError(Exception):
+    """A request that was not meant to be sent."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        self.url = url
+
+
+def _unsigned(**_: object) -> Any:  # noqa: ANN401 - the stubs know no hook that answers
+    return UNSIGNED
+
+
+def _stop(*, request: AWSPreparedRequest, **_: object) -> None:
+    raise _StoppedError(request.url)
+
+
+def _is_aws(endpoint: str) -> bool:
+    return (urlsplit(endpoint).hostname or "").endswith(_AWS_HOSTS)
+
+
+def _identity(partition: str, endpoint: str, *, is_aws: bool) -> str:
+    if not is_aws:
+        url = urlsplit(endpoint)
+        # Without user info, which is a secret.
+        return f"s3+{url.scheme}://{url.netloc.rpartition('@')[2]}{url.path.rstrip('/')}"
+    return "s3" if partition == "aws" else f"s3+{partition}"

@@ -1,0 +1,315 @@
+"""``S3Store``: the ``Store`` of one bucket."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
+
+from artlock.errors import (
+    AccessDeniedError,
+    ObjectChangedError,
+    ObjectNotFoundError,
+    StoreError,
+)
+from artlock.stores.base import Pin, Span, StoreContext
+from artlock.stores.s3.failures import (
+    Action,
+    ForbiddenError,
+    by_code,
+    missing_bucket,
+    status_of,
+    translate,
+    translated,
+)
+from artlock.stores.s3.heads import info_of, is_plain_md5
+from artlock.stores.s3.scan import NULL_VERSION, Scan
+from artlock.stores.s3.session import ATTEMPTS, Connection, connect
+from artlock.stores.transfer import (
+    CHUNK_SIZE,
+    Refusal,
+    check_answer,
+    is_addressable,
+    is_strong,
+    short_body,
+)
+
+if TYPE_CHECKING:
+    from artlock.model.objects import ObjectInfo, VersionId
+    from artlock.model.uri import Uri
+    from artlock.model.verification import Buffer
+
+_CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
+_NOT_FOUND = 404
+_NEEDS_BODY = frozenset({400, 403})
+"""HEAD has no body, so these do not say what is wrong (hazard 4.10)."""
+
+
+class S3Store:
+    """One bucket of S3, or of a server that speaks as S3 does.
+
+    Connects when it is first asked. Safe to use from several threads.
+
+    Args:
+        uri: Any URI in the bucket.
+        context: What it needs from where it is opened.
+        page_size: For tests: entries a page of a listing.
+        attempts: For tests: how often boto3 sends a listing or a head in all.
+    """
+
+    def __init__(
+        self,
+        uri: Uri,
+        context: StoreContext,
+        *,
+        page_size: int | None = None,
+        attempts: int = ATTEMPTS,
+    ) -> None:
+        self._uri = uri
+        self._context = context
+        self._page_size = page_size
+        self._attempts = attempts
+        self._mutex = threading.Lock()
+        self._connection: Connection | None = None
+        self._versions_are_denied = False
+
+    @property
+    def identity(self) -> str:
+        """``s3`` for AWS, else with the endpoint."""
+        return self._connect().identity
+
+    def scan(self, prefix: Uri, *, as_of: datetime | None = None) -> Iterator[ObjectInfo]:
+        """Yield every live object below ``prefix``; see ``Store.scan``.
+
+        One request for 1,000 versions, one more to learn whether there are any, and on
+        servers that are not AWS one for 1,000 objects as a check (hazard 1.11). Where
+        versions may not be listed, or are mostly old, one for each object (1.9, 1.14).
+        """
+        return Scan(
+            connection=self._connect(),
+            prefix=prefix,
+            as_of=as_of,
+            notice=self._context.notice,
+            cross_check=self._context.cross_check,
+            head=self.head,
+            page_size=self._page_size,
+        ).run()
+
+    def head(self, uri: Uri, version: VersionId | None = None) -> ObjectInfo:
+        """Describe an object or one version of it; see ``Store.head``.
+
+        One request; more only to find out why it failed.
+        """
+        try:
+            return info_of(uri, self._head(uri, version))
+        except ClientError as error:
+            return self._explained(error, uri, version)
+
+    def read(self, pin: Pin, span: Span | None = None) -> Iterator[Buffer]:
+        """Yield the bytes of one state of an object; see ``Store.read``.
+
+        Where versions may not be read, the current state is, on condition that its etag is
+        that of the pin (hazard 1.14).
+        """
+        read = self._read if is_addressable(pin.uri.key) else self._read_with_boto3
+        if self._versions_are_denied and pin.version is not None and pin.etag is not None:
+            pin = replace(pin, version=None)
+        chunks = read(pin, span)
+        try:
+            first = next(chunks, None)
+        except ForbiddenError as denied:
+            if pin.version is None or pin.etag is None:
+                raise
+            chunks, first = self._without_version(pin, span, denied)
+        except ObjectNotFoundError as error:
+            raise self._told_apart(error, pin) from error
+        if first is not None:
+            yield first
+            yield from chunks
+
+    def etag_is_md5(self, pin: Pin) -> bool | None:
+        """Tell whether the etag of ``pin`` is the MD5 of its bytes (hazards 1.1, 1.2).
+
+        One request, on AWS only. ``None`` where it cannot be known.
+
+        Raises:
+            StoreError: The object cannot be described.
+        """
+        if not self._connect().is_aws or pin.etag is None:
+            return None
+        if "-" in pin.etag or (pin.uri.authority or "").endswith("--x-s3"):
+            return False
+        action = Action.HEAD if pin.version is None else Action.HEAD_VERSION
+        with translated(pin.uri, action):
+            return is_plain_md5(self._head(pin.uri, pin.version))
+
+    def close(self) -> None:
+        """Give back connections; see ``Store.close``."""
+        with self._mutex:
+            if self._connection is not None:
+                self._connection.client.close()
+
+    def _connect(self) -> Connection:
+        with self._mutex:
+            if self._connection is None:
+                self._connection = connect(
+                    self._uri, self._context, refine=_refined, attempts=self._attempts
+                )
+            return self._connection
+
+    # -- head --------------------------------------------------------------------------
+
+    def _parameters(self, uri: Uri, version: VersionId | None) -> dict[str, Any]:
+        found = {"Bucket": uri.authority, "Key": uri.key, **self._connect().extra}
+        if version is not None:
+            found["VersionId"] = version
+        return found
+
+    def _head(self, uri: Uri, version: VersionId | None) -> dict[str, Any]:
+        """Return boto3's answer.
+
+        Raises:
+            ClientError: The store refused; ``_explained`` finds out why.
+        """
+        connection = self._connect()
+        action = Action.HEAD if version is None else Action.HEAD_VERSION
+        parameters = self._parameters(uri, version)
+        try:
+            return {**connection.client.head_object(**parameters, ChecksumMode="ENABLED")}
+        except ClientError:
+            raise
+        except (BotoCoreError, ResponseParserError, OSError, ValueError) as error:
+            raise translate(error, uri, action) from error
+
+    def _explained(
+        self, error: ClientError, uri: Uri, version: VersionId | None
+    ) -> ObjectInfo:
+        """Raise what a failed HEAD means, or describe the object by other means."""
+        action = Action.HEAD if version is None else Action.HEAD_VERSION
+        client, status = self._connect().client, status_of(error)
+        with translated(uri, action):
+            if status == _NOT_FOUND:
+                raise self._not_found(error, uri, version)
+            if status not in _NEEDS_BODY:
+                raise error
+            answer = client.get_object(
+                **self._parameters(uri, version), Range="bytes=0-0", ChecksumMode="ENABLED"
+            )
+            answer["Body"].close()
+            size = _bounds(answer)[2]
+        return info_of(uri, answer, size=size)
+
+    def _not_found(
+        self, error: ClientError, uri: Uri, version: VersionId | None
+    ) -> ObjectNotFoundError:
+        client = self._connect().client
+        try:
+            client.head_bucket(Bucket=uri.authority or "")
+        except ClientError as missing:
+            if status_of(missing) == _NOT_FOUND:
+                return missing_bucket(uri)
+        except (BotoCoreError, OSError, RecursionError):
+            pass  # it was only to say it better
+        what = f"`{uri}`" if version is None else f"version `{version}` of `{uri}`"
+        message = f"there is no {what}"
+        if _is_delete_marker(error):
+            message += ": it was deleted at its source"
+        return ObjectNotFoundError(message, uri=str(uri))
+
+    # -- read --------------------------------------------------------------------------
+
+    def _read(self, pin: Pin, span: Span | None) -> Iterator[Buffer]:
+        return self._connect().transfer.read(pin, span)
+
+    def _without_version(
+        self, pin: Pin, span: Span | None, denied: ForbiddenError
+    ) -> tuple[Iterator[Buffer], Buffer | None]:
+        read = self._read if is_addressable(pin.uri.key) else self._read_with_boto3
+        chunks = read(replace(pin, version=None), span)
+        try:
+            first = next(chunks, None)
+        except (ObjectChangedError, ObjectNotFoundError, AccessDeniedError):
+            # What was locked is no longer the current state, or that is denied too.
+            raise denied from None
+        self._versions_are_denied = True
+        return chunks, first
+
+    def _told_apart(self, error: ObjectNotFoundError, pin: Pin) -> ObjectNotFoundError:
+        """Say what became of an object that is not found, if one request tells."""
+        if type(error) is not ObjectNotFoundError:
+            return error  # it is the bucket
+        try:
+            current = info_of(pin.uri, self._head(pin.uri, None))
+        except ClientError as other:
+            if status_of(other) != _NOT_FOUND:
+                return error
+            return self._not_found(other, pin.uri, pin.version)
+        except StoreError:
+            return error
+        else:
+            if pin.version is None or current.version == pin.version:
+                return error
+            message = (
+                f"version `{pin.version}` of `{pin.uri}` is gone; the current one is "
+                f"`{current.version or NULL_VERSION}`"
+            )
+        hint = "look for the bytes in a cache or mirror, or run `artlock update`"
+        return ObjectNotFoundError(message, uri=str(pin.uri), hint=hint)
+
+    def _read_with_boto3(self, pin: Pin, span: Span | None) -> Iterator[Buffer]:
+        """Read a key that obstore cannot name; slower, and with the same checks."""
+        action = Action.READ if pin.version is None else Action.READ_VERSION
+        parameters = self._parameters(pin.uri, pin.version)
+        if span is not None:
+            parameters["Range"] = f"bytes={span.start}-{span.start + span.length - 1}"
+        if pin.version is None and pin.etag is not None and is_strong(pin.etag):
+            parameters["IfMatch"] = f'"{pin.etag}"'
+        with translated(pin.uri, action):
+            answer = self._connect().client.get_object(**parameters)
+        start, end, size = _bounds(answer)
+        body = answer["Body"]
+        try:
+            length = check_answer(
+                pin,
+                span,
+                size=size,
+                etag=answer.get("ETag"),
+                version=answer.get("VersionId"),
+                bounds=(start, end),
+            )
+            received = 0
+            while True:
+                with translated(pin.uri, action):
+                    chunk = body.read(CHUNK_SIZE)
+                if not chunk:
+                    break
+                received += len(chunk)
+                yield chunk
+            if received != length:
+                raise short_body(pin.uri, received=received, length=length)
+        finally:
+            body.close()
+
+
+def _refined(refusal: Refusal) -> StoreError | None:
+    action = Action.READ if refusal.pin.version is None else Action.READ_VERSION
+    return by_code(refusal.code, refusal.status, refusal.uri, action)
+
+
+def _bounds(answer: Mapping[str, Any]) -> tuple[int, int, int]:
+    """Return start, end (exclusive) and size of the whole."""
+    found = _CONTENT_RANGE.fullmatch(answer.get("ContentRange") or "")
+    if found is None:
+        return 0, answer["ContentLength"], answer["ContentLength"]
+    return int(found[1]), int(found[2]) + 1, int(found[3])
+
+
+def _is_delete_marker(error: ClientError) -> bool:
+    headers = error.response.get("ResponseMetadata", {}).get("HTTPHeaders", {})
+    return headers.get("x-amz-delete-marker") == "true"
