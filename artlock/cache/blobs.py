@@ -1,0 +1,288 @@
+"""The blobs: verified bytes, read by digest and never believed by name alone.
+
+Whoever takes bytes out gets the bytes of that name or an error. Copies are hashed while
+they are made; a blob that is linked instead is hashed unless it is, by its description, the
+one that was hashed before. Permissions are no evidence: root writes through mode 0444
+(hazards 2.15, 2.16, 3.14).
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import stat
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from blake3 import blake3
+
+from artlock.cache.batch import Batch
+from artlock.cache.layout import OPTION, CacheLayout, blob_name
+from artlock.cache.records import BlobRecords, Stamp
+from artlock.errors import BlobMissingError, CacheError, WorkspaceError
+from artlock.fs.atomic import write_all
+from artlock.fs.durability import Fsync
+from artlock.fs.problems import raising, reason
+from artlock.model.digest import Digest
+
+_READ = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+_READ |= getattr(os, "O_BINARY", 0)
+_SMALL = 1 << 20
+"""Up to this size in bytes a blob is read, hashed and written in one piece each."""
+_PIECE = 2 << 20
+
+
+class BlobCache:
+    """The blobs of one cache; safe to use from several threads, and by several processes.
+
+    Args:
+        layout: Where; ``prepare`` was called.
+        records: Which blobs were hashed in which state; without them a blob that is to be
+            linked is hashed each time.
+        fsync: How hard new blobs are pressed to the disk before they get their names.
+    """
+
+    def __init__(
+        self,
+        layout: CacheLayout,
+        *,
+        records: BlobRecords | None = None,
+        fsync: Fsync = Fsync.BATCH,
+    ) -> None:
+        self.layout = layout
+        self._records = records
+        self._fsync = fsync
+        self._home = f"{layout.home}/"
+
+    def batch(self) -> Batch:
+        """Open a batch, the one way into the cache.
+
+        Raises:
+            CacheError: The cache cannot be opened.
+        """
+        return Batch(self.layout, fsync=self._fsync, records=self._records)
+
+    def path(self, digest: Digest) -> Path:
+        """Return where the blob is, if it is there; not a promise about what is."""
+        return self.layout.blob(digest)
+
+    def has(self, digest: Digest) -> bool:
+        """Tell whether there is a blob of this name.
+
+        Raises:
+            CacheError: The cache cannot be read.
+        """
+        return self.size_of(digest) is not None
+
+    def size_of(self, digest: Digest) -> int | None:
+        """Return the size of the blob in bytes, or ``None`` if there is none.
+
+        Raises:
+            CacheError: The cache cannot be read.
+        """
+        try:
+            found = os.lstat(self._home + blob_name(digest))
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise _unreadable(digest, error) from error
+        return found.st_size if stat.S_ISREG(found.st_mode) else None
+
+    def sizes(self, digests: Iterable[Digest]) -> dict[Digest, int]:
+        """Return the sizes of those blobs that are there.
+
+        Raises:
+            CacheError: The cache cannot be read.
+        """
+        found = ((digest, self.size_of(digest)) for digest in digests)
+        return {digest: size for digest, size in found if size is not None}
+
+    @contextmanager
+    def open(self, digest: Digest, size: int) -> Iterator[int]:
+        """Lend a descriptor that reads a blob of the right size; its bytes are not judged.
+
+        Raises:
+            BlobMissingError: There is none, or it is no file of this size and was put
+                aside.
+            CacheError: It cannot be read.
+        """
+        fd = self._open(digest)
+        try:
+            found = os.fstat(fd)
+            if not stat.S_ISREG(found.st_mode) or found.st_size != size:
+                raise self._damaged(digest)
+            yield fd
+        finally:
+            os.close(fd)
+
+    def copy_to(self, digest: Digest, size: int, target_fd: int) -> None:
+        """Write the bytes of a blob to an open file, if they are what their name says.
+
+        Args:
+            digest: Of the blob.
+            size: Of the blob, in bytes.
+            target_fd: Empty, and of no name that matters: after an error it may hold some
+                wrong bytes.
+
+        Raises:
+            BlobMissingError: There is none, or it was damaged and was put aside.
+            CacheError: It cannot be read.
+            WorkspaceError: The target cannot be written.
+        """
+        fd = self._open(digest)
+        try:
+            if size <= _SMALL:
+                data = self._read(fd, digest, size)
+                if blake3(data).hexdigest() != digest.hex:
+                    raise self._damaged(digest)
+                _write(target_fd, data)
+            elif not self._is_intact(fd, digest, size, target_fd):
+                raise self._damaged(digest)
+        finally:
+            os.close(fd)
+
+    def verify(self, digest: Digest) -> bool:
+        """Read a blob again, whole; one that is not what its name says is put aside.
+
+        Returns:
+            Whether it is intact; false if there is none.
+
+        Raises:
+            CacheError: It cannot be read.
+        """
+        try:
+            fd = self._open(digest)
+        except BlobMissingError:
+            return False
+        try:
+            before = Stamp.of(os.fstat(fd))
+            if not self._is_intact(fd, digest, None, None):
+                self.quarantine(digest)
+                return False
+            if before == Stamp.of(os.fstat(fd)):
+                self._record(digest, before)
+        finally:
+            os.close(fd)
+        return True
+
+    @contextmanager
+    def linkable(self, digest: Digest) -> Iterator[Path]:
+        """Lend the path of an intact blob, so that the workspace gets a link to it.
+
+        It is read again unless inode, size and times are those of the last time. A hard
+        link that is made within the block changes the time of the inode, and is allowed
+        for.
+
+        Raises:
+            BlobMissingError: There is none, or it was damaged and was put aside.
+            CacheError: It cannot be read.
+        """
+        path = self.path(digest)
+        if not self._is_recorded(digest) and not self.verify(digest):
+            raise BlobMissingError(str(digest))
+        before = self._stamp(digest)
+        yield path
+        after = self._stamp(digest)
+        if before is not None and after is not None and before.is_but_linked(after):
+            self._record(digest, after)
+
+    def quarantine(self, digest: Digest) -> Path | None:
+        """Put a blob aside, never to be used again and not deleted.
+
+        Returns:
+            Where it is now; ``None`` if there was none.
+
+        Raises:
+            CacheError: It cannot be moved.
+        """
+        goal = self.layout.quarantine / f"{digest.hex}-{secrets.token_hex(4)}"
+        try:
+            os.rename(self._home + blob_name(digest), goal)  # noqa: PTH104 - text, for each blob
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            message = f"cannot put the damaged blob `{digest}` aside: {reason(error)}"
+            raise CacheError(message) from error
+        return goal
+
+    def _open(self, digest: Digest) -> int:
+        try:
+            return os.open(self._home + blob_name(digest), _READ)
+        except FileNotFoundError as error:
+            raise BlobMissingError(str(digest)) from error
+        except OSError as error:
+            if os.path.islink(self._home + blob_name(digest)):  # noqa: PTH114 - text, for each blob
+                raise self._damaged(digest) from error
+            raise _unreadable(digest, error) from error
+
+    def _read(self, fd: int, digest: Digest, size: int) -> bytes:
+        try:
+            # One byte more, so that a longer blob differs too.
+            data = os.read(fd, size + 1)
+            while len(data) < size and (more := os.read(fd, size + 1 - len(data))):
+                data += more
+        except OSError as error:
+            raise self._damaged_or_unreadable(fd, digest, error) from error
+        return data
+
+    def _is_intact(
+        self, fd: int, digest: Digest, size: int | None, target_fd: int | None
+    ) -> bool:
+        hasher = blake3()
+        seen = 0
+        buffer = memoryview(bytearray(_PIECE))
+        while True:
+            try:
+                count = os.readv(fd, [buffer])
+            except OSError as error:
+                raise self._damaged_or_unreadable(fd, digest, error) from error
+            if not count:
+                break
+            seen += count
+            if size is not None and seen > size:
+                return False
+            hasher.update(buffer[:count])
+            if target_fd is not None:
+                _write(target_fd, buffer[:count])
+        return size in {None, seen} and hasher.hexdigest() == digest.hex
+
+    def _is_recorded(self, digest: Digest) -> bool:
+        if self._records is None:
+            return False
+        stamp = self._stamp(digest)
+        return stamp is not None and self._records.get(digest) == stamp
+
+    def _record(self, digest: Digest, stamp: Stamp) -> None:
+        if self._records is not None and stamp.is_settled:
+            self._records.put(digest, stamp)
+
+    def _stamp(self, digest: Digest) -> Stamp | None:
+        try:
+            found = os.lstat(self._home + blob_name(digest))
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise _unreadable(digest, error) from error
+        return Stamp.of(found) if stat.S_ISREG(found.st_mode) else None
+
+    def _damaged(self, digest: Digest) -> BlobMissingError:
+        aside = self.quarantine(digest)
+        return BlobMissingError(
+            str(digest), quarantined=None if aside is None else str(aside)
+        )
+
+    def _damaged_or_unreadable(self, fd: int, digest: Digest, error: OSError) -> CacheError:
+        if stat.S_ISREG(os.fstat(fd).st_mode):
+            return _unreadable(digest, error)
+        return self._damaged(digest)
+
+
+def _write(target_fd: int, data: bytes | memoryview) -> None:
+    with raising(WorkspaceError, "cannot write to the workspace"):
+        write_all(target_fd, data)
+
+
+def _unreadable(digest: Digest, error: OSError) -> CacheError:
+    message = f"cannot read the blob `{digest}`: {reason(error)}"
+    return CacheError(message, hint=f"choose another cache with `{OPTION}`")

@@ -1,0 +1,158 @@
+"""When written bytes outlast a power cut, for many files at once or for each.
+
+Written data, one ``syncfs``, then the names: measured seven times as fast as ``fsync`` of
+each file, and as safe (hazards 3.1, 3.2). Where there is no ``syncfs`` each file is synced.
+A sync that fails is never tried again: the kernel may have dropped the pages and would then
+report success (hazard 3.5).
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from enum import StrEnum
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+HAS_SYNCFS = sys.platform == "linux"
+_SYNC_FILE_RANGE_WRITE = 2
+
+
+class Fsync(StrEnum):
+    """How hard written files are pressed to the disk before they get their names."""
+
+    BATCH = "batch"
+    EACH = "each"
+    OFF = "off"
+
+
+def sync_filesystem(fd: int) -> None:
+    """Write everything of the file system that ``fd`` lies on to the disk.
+
+    Errors are those since ``fd`` was opened (Linux 5.8 and later), so open it before
+    writing.
+
+    Raises:
+        OSError: The disk did not take it; nothing written since ``fd`` was opened is
+            certain.
+    """
+    import ctypes  # noqa: PLC0415 - costs some ms, and only writers need it
+
+    if ctypes.CDLL(None, use_errno=True).syncfs(fd) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+
+
+def sync_file(fd: int) -> None:
+    """Write one file to the disk, through the drive's own cache where that takes asking.
+
+    Raises:
+        OSError: The disk did not take it.
+    """
+    if sys.platform == "darwin":  # pragma: no cover - macOS
+        import fcntl  # noqa: PLC0415 - Windows has none
+
+        try:
+            fcntl.fcntl(fd, fcntl.F_FULLFSYNC)
+        except OSError:  # not every file system knows it; fsync then is all there is
+            os.fsync(fd)
+    else:
+        os.fsync(fd)
+
+
+def sync_folder(folder: str | Path) -> None:
+    """Make names in ``folder`` last: what was renamed or linked there, or removed.
+
+    Raises:
+        OSError: The disk did not take it.
+    """
+    if sys.platform == "win32":  # pragma: no cover - Windows keeps names by itself
+        return
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def start_writeback(fd: int, start: int, length: int) -> None:
+    """Let the kernel begin to write a range of a file, without waiting for it.
+
+    Only a hint that spreads a later sync over the transfer: nothing is promised, and
+    nothing is reported.
+    """
+    if not HAS_SYNCFS:  # pragma: no cover - Linux only
+        return
+    import ctypes  # noqa: PLC0415 - costs some ms, and only writers need it
+
+    begin, size = ctypes.c_int64(start), ctypes.c_int64(length)
+    call = getattr(ctypes.CDLL(None), "sync_file_range", None)
+    if call is not None:  # musl has it too, other libraries may not
+        call(fd, begin, size, _SYNC_FILE_RANGE_WRITE)
+
+
+class Barrier:
+    """What stands between written files and their names.
+
+    Open it before the first write, call ``written`` for each file before it is closed,
+    ``flush`` before the first rename and ``named`` after the last. Safe to use from several
+    threads. Everything must lie on the file system of ``folder``.
+
+    Args:
+        folder: Any folder there.
+        mode: How hard.
+        has_syncfs: Whether a batch may be one ``syncfs``; else each file is synced.
+    """
+
+    def __init__(
+        self, folder: str | Path, mode: Fsync, *, has_syncfs: bool = HAS_SYNCFS
+    ) -> None:
+        self._batched = mode is Fsync.BATCH and has_syncfs
+        self._each = mode is Fsync.EACH or (mode is Fsync.BATCH and not has_syncfs)
+        # Opened now, because errors are reported from now on.
+        self._fd = os.open(folder, os.O_RDONLY | os.O_CLOEXEC) if self._batched else -1
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give back the descriptor; may be called twice."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+    def written(self, fd: int) -> None:
+        """Take note that a file is complete.
+
+        Raises:
+            OSError: The disk did not take it.
+        """
+        if self._each:
+            sync_file(fd)
+
+    def flush(self) -> None:
+        """Return when every file that was ``written`` is on the disk.
+
+        Raises:
+            OSError: Some file is not; none of them may be named.
+        """
+        if self._batched:
+            sync_filesystem(self._fd)
+
+    def named(self, folders: Iterable[str | Path]) -> None:
+        """Return when the names in ``folders`` are on the disk too.
+
+        Raises:
+            OSError: Some name may be lost by a power cut; no name is wrong.
+        """
+        if self._batched:
+            sync_filesystem(self._fd)
+        elif self._each:
+            for folder in folders:
+                sync_folder(folder)

@@ -1,0 +1,111 @@
+import errno
+import fcntl
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from artlock.errors import WorkspaceError
+from artlock.fs.mutex import Mutex, holder_of
+
+
+def test_the_holder_is_named_to_who_waits_in_vain(tmp_path: Path) -> None:
+    path = tmp_path / "mutex"
+    with Mutex(path, purpose="sync"):
+        started = time.monotonic()
+        with (
+            pytest.raises(WorkspaceError, match=rf"process {os.getpid()} on .* \(sync\)"),
+            Mutex(path, purpose="resolve", wait_s=0.1),
+        ):
+            pass
+        assert 0.1 <= time.monotonic() - started < 5
+
+
+def test_the_file_stays_and_says_nothing_afterwards(tmp_path: Path) -> None:
+    path = tmp_path / "mutex"
+    with Mutex(path, purpose="sync"):
+        assert holder_of(path) is not None
+    assert path.exists()
+    assert holder_of(path) is None
+    with Mutex(path, purpose="sync", wait_s=0):
+        pass
+
+
+def test_who_shares_does_not_keep_others_who_share_away(tmp_path: Path) -> None:
+    path = tmp_path / "mutex"
+    with (
+        Mutex(path, purpose="sync", shared=True),
+        Mutex(path, purpose="sync", shared=True, wait_s=0),
+        pytest.raises(WorkspaceError, match="another process"),
+        Mutex(path, purpose="gc", wait_s=0),
+    ):
+        pass
+
+
+def test_3_11_a_holder_that_was_killed_holds_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "mutex"
+    child = os.fork()
+    if not child:  # pragma: no cover - the child
+        with Mutex(path, purpose="sync"):
+            (tmp_path / "held").touch()
+            time.sleep(60)
+        os._exit(1)
+    while not (tmp_path / "held").exists():
+        time.sleep(0.005)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    assert holder_of(path) is not None  # its note is left
+    with Mutex(path, purpose="sync", wait_s=5):
+        pass
+
+
+def test_the_one_who_waits_gets_it_when_the_holder_lets_go(tmp_path: Path) -> None:
+    path = tmp_path / "mutex"
+    child = os.fork()
+    if not child:  # pragma: no cover - the child
+        with Mutex(path, purpose="sync"):
+            (tmp_path / "held").touch()
+            time.sleep(0.2)
+        os._exit(0)
+    while not (tmp_path / "held").exists():
+        time.sleep(0.005)
+    with Mutex(path, purpose="sync", wait_s=10):
+        pass
+    os.waitpid(child, 0)
+
+
+def test_a_link_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "mutex").symlink_to("elsewhere")
+    with pytest.raises(OSError, match="symbolic"), Mutex(tmp_path / "mutex", purpose="x"):
+        pass
+    assert not (tmp_path / "elsewhere").exists()
+
+
+@pytest.mark.parametrize("text", [b"", b"{", b"[]", b'{"pid": 1}'])
+def test_a_note_that_says_nothing_is_no_error(tmp_path: Path, text: bytes) -> None:
+    (tmp_path / "mutex").write_bytes(text)
+    assert holder_of(tmp_path / "mutex") is None
+
+
+def test_3_10_where_nothing_can_be_locked_work_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_fd: int, _how: int) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with Mutex(tmp_path / "mutex", purpose="x", wait_s=0):
+        pass
+
+
+def test_another_failure_to_lock_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_fd: int, _how: int) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with pytest.raises(OSError, match="Input"), Mutex(tmp_path / "mutex", purpose="x"):
+        pass

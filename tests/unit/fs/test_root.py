@@ -1,0 +1,395 @@
+import errno
+import os
+import resource
+import stat
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from artlock.errors import WorkspaceError
+from artlock.fs.link import Cloner
+from artlock.fs.root import STAGING, Root, Staged
+from artlock.fs.temporary import Names
+
+LONG_AGO = 10.0**9
+
+
+@pytest.fixture(params=[True, False], ids=["descriptors", "paths"])
+def root(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Root]:
+    (tmp_path / "root").mkdir()
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside" / "canary").write_bytes(b"precious")
+    with Root(tmp_path / "root", descriptors=request.param, open_folders=3) as opened:
+        yield opened
+    outside = tmp_path / "outside"
+    assert [path.name for path in outside.iterdir()] == ["canary"]
+    assert (outside / "canary").read_bytes() == b"precious"
+
+
+def write(root: Root, path: str, data: bytes) -> None:
+    staged, fd = root.stage(path)
+    try:
+        os.write(fd, data)
+    finally:
+        os.close(fd)
+    root.place(staged, path)
+
+
+def test_a_staged_file_appears_under_its_name_only(root: Root) -> None:
+    staged, fd = root.stage("a/b/c")
+    os.write(fd, b"text")
+    os.close(fd)
+    assert root.lstat("a/b/c") is None
+    assert staged.folder == STAGING
+    root.place(staged, "a/b/c")
+    assert (root.path / "a/b/c").read_bytes() == b"text"
+    assert list((root.path / STAGING).iterdir()) == []
+
+
+def test_2_13_2_14_a_file_has_the_permissions_that_the_umask_leaves(root: Root) -> None:
+    before = os.umask(0o022)
+    try:
+        write(root, "f", b"text")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((root.path / "f").stat().st_mode) == 0o644
+
+
+def test_placing_replaces_a_file(root: Root) -> None:
+    write(root, "f", b"old")
+    write(root, "f", b"new")
+    assert (root.path / "f").read_bytes() == b"new"
+
+
+def test_2_11_placing_replaces_a_link_and_not_what_it_leads_to(root: Root) -> None:
+    (root.path / "f").symlink_to("../outside/canary")
+    write(root, "f", b"new")
+    assert not (root.path / "f").is_symlink()
+
+
+@pytest.mark.parametrize("where", ["a", "a/b", "a/b/c"])
+def test_2_11_no_step_goes_through_a_link(root: Root, where: str) -> None:
+    link = root.path / where
+    link.parent.mkdir(parents=True, exist_ok=True)
+    link.symlink_to(root.path.parent / "outside")
+    for deed in (root.stage, root.lstat, root.remove):
+        with pytest.raises(WorkspaceError, match=f"`{where}` is in the way"):
+            deed("a/b/c/canary")
+    with pytest.raises(WorkspaceError), root.open_file("a/b/c/canary"):
+        pass
+    with pytest.raises(WorkspaceError):
+        root.discard("a/b/c/canary", ".artlock/trash")
+    assert root.obstruction("a/b/c") == where
+    assert root.obstruction("x/y") is None
+
+
+def test_2_24_a_file_where_a_folder_is_needed_is_in_the_way(root: Root) -> None:
+    write(root, "a", b"text")
+    with pytest.raises(WorkspaceError, match="`a` is in the way"):
+        root.stage("a/b/c")
+    assert root.obstruction("a/b") == "a"
+    assert root.obstruction("") is None
+    assert (root.path / "a").read_bytes() == b"text"
+
+
+def test_2_24_a_folder_where_a_file_is_to_be_is_refused(root: Root) -> None:
+    (root.path / "a").mkdir()
+    staged, fd = root.stage("a")
+    os.close(fd)
+    with pytest.raises(WorkspaceError, match="`a` is a folder"):
+        root.place(staged, "a")
+    with pytest.raises(WorkspaceError, match="`a` is a folder"):
+        root.remove("a")
+    root.abandon(staged)
+    root.abandon(staged)
+    assert list((root.path / STAGING).iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "path", ["", "..", "../f", "a/../f", "a//f", "./f", "/f", "a/", "a\0b"]
+)
+def test_2_1_a_path_that_is_none_is_refused(root: Root, path: str) -> None:
+    for deed in (root.stage, root.lstat, root.remove):
+        with pytest.raises(WorkspaceError, match="not a path below"):
+            deed(path)
+
+
+def test_2_12_a_folder_that_becomes_a_link_leads_nowhere(root: Root) -> None:
+    staged, fd = root.stage("a/f")
+    os.close(fd)
+    (root.path / "a").rename(root.path / "b")
+    (root.path / "a").symlink_to("../outside")
+    try:
+        root.place(staged, "a/f")
+    except WorkspaceError:
+        return
+    # With descriptors it may still go where the folder went.
+    assert (root.path / "b" / "f").exists()
+
+
+def test_2_11_a_racer_that_swaps_folder_and_link_gains_nothing(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "root/data").mkdir(parents=True)
+    (tmp_path / "outside").mkdir()
+    done = threading.Event()
+
+    def swap() -> None:
+        data, away = tmp_path / "root/data", tmp_path / "root/away"
+        while not done.is_set():
+            # Meanwhile a folder may have been made where there was none.
+            with suppress(OSError):
+                data.rename(away)
+                data.symlink_to(tmp_path / "outside")
+            with suppress(OSError):
+                data.unlink()
+            with suppress(OSError):
+                away.rename(data)
+
+    racer = threading.Thread(target=swap)
+    racer.start()
+    try:
+        for number in range(400):
+            with Root(tmp_path / "root") as root:
+                try:
+                    write(root, f"data/{number}", b"text")
+                except (WorkspaceError, OSError):
+                    continue
+    finally:
+        done.set()
+        racer.join()
+    assert list((tmp_path / "outside").iterdir()) == []
+
+
+def test_the_root_itself_may_be_a_link(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to("real")
+    with Root(tmp_path / "link") as root:
+        write(root, "f", b"text")
+    assert (tmp_path / "real" / "f").read_bytes() == b"text"
+
+
+def test_a_closed_root_does_nothing(tmp_path: Path) -> None:
+    root = Root(tmp_path)
+    with root.folder("", create=True):
+        pass
+    root.close()
+    root.close()
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        root.lstat("f")
+
+
+def test_a_missing_root_is_an_error(tmp_path: Path) -> None:
+    for descriptors in (True, False):
+        with pytest.raises(FileNotFoundError):
+            Root(tmp_path / "none", descriptors=descriptors)
+
+
+def test_a_folder_that_somebody_removed_is_made_again(root: Root) -> None:
+    staged, fd = root.stage("a/b/f")
+    os.close(fd)
+    (root.path / "a/b").rmdir()
+    root.place(staged, "a/b/f")
+    assert (root.path / "a/b/f").exists()
+
+
+def test_a_file_is_read_by_descriptor(root: Root) -> None:
+    write(root, "a/f", b"text")
+    with root.open_file("a/f") as fd:
+        assert os.read(fd, 10) == b"text"
+    with pytest.raises(FileNotFoundError), root.open_file("a/none"):
+        pass
+
+
+@pytest.mark.timeout(5)
+@pytest.mark.parametrize("kind", ["fifo", "folder", "link"])
+def test_2_25_what_is_no_regular_file_is_not_opened(root: Root, kind: str) -> None:
+    path = root.path / "f"
+    if kind == "fifo":
+        os.mkfifo(path)
+    elif kind == "folder":
+        path.mkdir()
+    else:
+        path.symlink_to("../outside/canary")
+    with pytest.raises(WorkspaceError, match="not a regular file"), root.open_file("f"):
+        pass
+
+
+def test_removing_tells_whether_it_was_there(root: Root) -> None:
+    write(root, "a/f", b"text")
+    assert root.remove("a/f")
+    assert not root.remove("a/f")
+    assert not root.remove("b/f")
+
+
+def test_removing_a_link_leaves_what_it_leads_to(root: Root) -> None:
+    (root.path / "f").symlink_to("../outside/canary")
+    assert root.remove("f")
+
+
+def test_empty_folders_go_upwards_until_one_is_not_empty(root: Root) -> None:
+    write(root, "a/b/c/d/f", b"")
+    write(root, "a/g", b"")
+    root.remove("a/b/c/d/f")
+    root.remove_empty_folders("a/b/c/d")
+    assert sorted(p.name for p in (root.path / "a").iterdir()) == ["g"]
+    write(root, "a/b/c/f", b"")  # whatever was open of them is forgotten
+
+
+def test_empty_folders_go_no_further_than_the_top(root: Root) -> None:
+    write(root, "a/b/c/f", b"")
+    root.remove("a/b/c/f")
+    root.remove_empty_folders("a/b/c", top="a")
+    assert (root.path / "a").is_dir()
+    assert not (root.path / "a/b").exists()
+    root.remove_empty_folders("a/b/c")
+    assert not (root.path / "a").exists()
+
+
+def test_a_folder_that_cannot_be_removed_is_an_error(root: Root) -> None:
+    write(root, "a/f", b"")
+    with pytest.raises(NotADirectoryError):
+        root.remove_empty_folders("a/f")
+
+
+def test_2_20_what_is_discarded_lies_in_the_trash(root: Root) -> None:
+    write(root, "a/f", b"one")
+    assert root.discard("a/f", "trash/run") == "trash/run/a/f"
+    write(root, "a/f", b"two")
+    assert root.discard("a/f", "trash/run") == "trash/run/a/f~1"
+    write(root, "a/f", b"three")
+    assert root.discard("a", "trash/run") == "trash/run/a~1"
+    found = {p.read_bytes() for p in (root.path / "trash").rglob("*") if p.is_file()}
+    assert found == {b"one", b"two", b"three"}
+    with pytest.raises(FileNotFoundError):
+        root.discard("a/f", "trash/run")
+
+
+def test_a_hard_link_is_staged_and_leaves_nothing_behind(root: Root) -> None:
+    source = root.path / "blob"
+    source.write_bytes(b"text")
+    for _ in range(2):  # the second rename is between two names of one file
+        root.place(root.stage_hardlink(source, "a/f"), "a/f")
+    assert (root.path / "a/f").samefile(source)
+    assert source.stat().st_nlink == 2
+    assert list((root.path / STAGING).iterdir()) == []
+
+
+def test_a_symbolic_link_is_staged(root: Root) -> None:
+    root.place(root.stage_symlink("../blob", "a/f"), "a/f")
+    assert str((root.path / "a/f").readlink()) == "../blob"
+
+
+def test_a_clone_is_made_where_blocks_can_be_shared(root: Root) -> None:
+    (root.path / "blob").write_bytes(b"text")
+    cloner = Cloner()
+    with root.open_file("blob") as fd:
+        staged = root.stage_clone(fd, "a/f", cloner)
+        if staged is None:
+            assert root.stage_clone(fd, "a/f", cloner) is None
+            assert list((root.path / STAGING).iterdir()) == []
+            return
+    root.place(staged, "a/f")
+    assert (root.path / "a/f").read_bytes() == b"text"
+
+
+def test_3_18_a_file_for_another_file_system_waits_there(tmp_path: Path) -> None:
+    root = Root(tmp_path)
+    with root.folder("mount", create=True) as folder:
+        folder.device += 1  # as if something were mounted there
+        staged, fd = root.stage("mount/f")
+        os.close(fd)
+    assert staged.folder == "mount"
+    root.place(staged, "mount/f")
+    assert [path.name for path in (root.path / "mount").iterdir()] == ["f"]
+    root.close()
+
+
+def test_3_8_staged_files_of_ended_processes_are_swept(root: Root) -> None:
+    staged, fd = root.stage("f")
+    os.close(fd)
+    child = os.fork()
+    if not child:  # pragma: no cover - the child
+        (root.path / STAGING / Names().next()).touch()
+        os._exit(0)
+    os.waitpid(child, 0)
+    for path in (root.path / STAGING).iterdir():
+        os.utime(path, (LONG_AGO, LONG_AGO))
+    assert root.sweep_staging(LONG_AGO + 60) == 0
+    assert root.sweep_staging(LONG_AGO + 2 * 3600) == 1
+    assert [p.name for p in (root.path / STAGING).iterdir()] == [staged.name]
+
+
+def test_a_root_without_staging_is_swept_too(root: Root) -> None:
+    assert root.sweep_staging(LONG_AGO) == 0
+
+
+def test_4_18_few_descriptors_suffice(tmp_path: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    in_use = len(list(Path("/proc/self/fd").iterdir()))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (in_use + 16, hard))
+    try:
+        with Root(tmp_path, open_folders=1000) as root:
+            for number in range(60):  # far more folders than descriptors
+                write(root, f"d{number}/f", b"text")
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert len(list(tmp_path.glob("d*/f"))) == 60
+
+
+def open_descriptors() -> set[str]:
+    return {path.name for path in Path("/proc/self/fd").iterdir()}
+
+
+def test_no_descriptor_is_left_open(tmp_path: Path) -> None:
+    before = open_descriptors()
+    with Root(tmp_path, open_folders=2) as root:
+        for number in range(10):
+            write(root, f"a/b{number}/f", b"text")
+        with root.folder("a/b0") as held:
+            root.remove("a/b0/f")
+            (tmp_path / "a/b0").rmdir()
+            root.remove_empty_folders("a/b0")
+            assert held.fd is not None
+            os.fstat(held.fd)  # still open for who uses it
+    assert open_descriptors() == before
+
+
+def test_many_threads_share_a_root(root: Root) -> None:
+    errors: list[BaseException] = []
+
+    def work(number: int) -> None:
+        try:
+            for count in range(40):
+                write(root, f"d{count % 7}/e/{number}-{count}", b"text")
+        except BaseException as error:  # noqa: BLE001 - told below
+            errors.append(error)
+
+    threads = [threading.Thread(target=work, args=(n,)) for n in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+    assert len(list(root.path.glob("d*/e/*"))) == 320
+
+
+def test_a_staged_file_that_is_gone_cannot_be_placed(root: Root) -> None:
+    with pytest.raises(FileNotFoundError):
+        root.place(Staged(STAGING, "none"), "f")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_folder_that_cannot_be_written_is_an_error(root: Root) -> None:
+    root.path.chmod(0o500)
+    with pytest.raises(PermissionError):
+        root.stage("f")
+
+
+def test_another_failure_of_a_folder_is_an_error(root: Root) -> None:
+    with pytest.raises(OSError, match="too long") as caught:
+        root.lstat("x" * 300 + "/f")
+    assert caught.value.errno == errno.ENAMETOOLONG
