@@ -1,0 +1,1 @@
+"""What git knows; the only code that runs git."""

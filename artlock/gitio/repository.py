@@ -1,0 +1,208 @@
+"""Questions to git about a project: read-only, bounded in time, without a shell.
+
+git is found once, by its absolute path, and never in the folder that artlock was started in
+(hazard 5.15). A question that git answers with "no" is an answer; everything else that goes
+wrong is a ``GitError``.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from artlock.errors import GitError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_TIMEOUT_S = 60.0
+_ABSENT = 128
+"""What git exits with for everything that is not an answer."""
+_SYMLINK = "120000"
+_OBJECT_NAME = re.compile(rb"[0-9a-f]{40,64}\n")
+_OUTSIDE = (b"not a git repository", b"must be run in a work tree")
+"""How git says that there is no work tree here, in the language of ``LC_ALL=C``."""
+_INHERITED = frozenset(
+    {
+        "GIT_CEILING_DIRECTORIES",
+        "GIT_DISCOVERY_ACROSS_FILESYSTEM",
+    }
+)
+"""Variables of git that may come from outside; ``GIT_DIR`` would point elsewhere."""
+
+
+def repository_root(path: Path) -> Path | None:
+    """Return the top of the work tree that ``path`` is in, or ``None``.
+
+    Args:
+        path: A folder that exists.
+
+    Raises:
+        GitError: git is absent, took too long, or refuses the repository.
+    """
+    answer = _run(path, ["rev-parse", "--show-toplevel"])
+    if answer.returncode == 0:
+        return Path(os.fsdecode(answer.stdout.removesuffix(b"\n")))
+    if any(phrase in answer.stderr for phrase in _OUTSIDE):
+        return None
+    raise _failure(answer, "cannot find the repository")
+
+
+def read_at(root: Path, revision: str, path: str) -> bytes | None:
+    """Return a file as it was at a revision; ``None`` if it was not there.
+
+    Args:
+        root: A folder of the repository.
+        revision: Anything that names a commit: ``HEAD~2``, ``main``, ``v1.0``.
+        path: Relative to ``root``, with ``/`` between segments.
+
+    Raises:
+        GitError: No such revision, git is absent, or this is not a repository.
+    """
+    commit = _commit(root, revision)
+    listed = _run(root, ["ls-tree", "-z", commit, "--", path])
+    if listed.returncode != 0:
+        raise _failure(listed, f"cannot look into `{revision}`")
+    digest = _file_in(listed.stdout, path)
+    if digest is None:
+        return None
+    answer = _run(root, ["cat-file", "blob", digest])
+    if answer.returncode != 0:
+        raise _failure(answer, f"cannot read `{path}` at `{revision}`")
+    return answer.stdout
+
+
+def _file_in(listing: bytes, path: str) -> str | None:
+    """Return the object name of the one entry that is a file of this path, or ``None``."""
+    entry, _, name = listing.removesuffix(b"\0").partition(b"\t")
+    if name != os.fsencode(path):
+        return None
+    mode, kind, digest = entry.decode("ascii").split(" ")
+    return digest if kind == "blob" and mode != _SYMLINK else None
+
+
+def _commit(root: Path, revision: str) -> str:
+    if not revision or revision.startswith("-") or not revision.isprintable():
+        raise _unknown(revision)
+    query = [
+        "rev-parse",
+        "--verify",
+        "--quiet",
+        "--end-of-options",
+        f"{revision}^{{commit}}",
+    ]
+    answer = _run(root, query)
+    # A name may also exclude commits, or mean several.
+    if answer.returncode == 0 and _OBJECT_NAME.fullmatch(answer.stdout):
+        return answer.stdout.decode("ascii").strip()
+    if answer.returncode == _ABSENT and answer.stderr:
+        raise _failure(answer, f"cannot look up `{revision}`")
+    raise _unknown(revision)
+
+
+def _unknown(revision: str) -> GitError:
+    message = f"git knows no revision `{revision}`"
+    return GitError(message, hint="a shallow clone may lack it: `git fetch --unshallow`")
+
+
+def is_tracked(root: Path, path: str) -> bool:
+    """Tell whether git tracks ``path``, or anything below it.
+
+    Args:
+        root: A folder of the repository.
+        path: Relative to ``root``, with ``/`` between segments.
+
+    Raises:
+        GitError: git is absent, or this is not a repository.
+    """
+    answer = _run(root, ["ls-files", "-z", "--", path])
+    if answer.returncode != 0:
+        raise _failure(answer, f"cannot tell whether `{path}` is tracked")
+    return bool(answer.stdout)
+
+
+def is_ignored(root: Path, path: str) -> bool:
+    """Tell whether git ignores ``path``; a path that is tracked is not ignored.
+
+    Args:
+        root: A folder of the repository.
+        path: Relative to ``root``, with ``/`` between segments; a trailing ``/`` says that
+            it is a folder, which need not exist.
+
+    Raises:
+        GitError: git is absent, or this is not a repository.
+    """
+    # This command knows no literal paths; one that starts with a dot has no magic.
+    answer = _run(root, ["check-ignore", "--quiet", "--", f"./{path}"], options=())
+    if answer.returncode in {0, 1}:
+        return answer.returncode == 0
+    raise _failure(answer, f"cannot tell whether `{path}` is ignored")
+
+
+def _run(
+    folder: Path,
+    arguments: Sequence[str],
+    *,
+    options: Sequence[str] = ("--literal-pathspecs",),
+) -> subprocess.CompletedProcess[bytes]:
+    # A file system monitor is a program that the repository's configuration names.
+    always = ["--no-pager", "-c", "core.fsmonitor=false"]
+    command = [_git(), *always, *options, *arguments]
+    try:
+        return subprocess.run(  # noqa: S603 - a list, an absolute path, no shell
+            command,
+            cwd=folder,
+            env=_environment(),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=_TIMEOUT_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        message = f"git did not answer within {_TIMEOUT_S:.0f} seconds"
+        raise GitError(message) from error
+    except OSError as error:
+        message = f"git cannot be run in `{folder}`: {error.strerror}"
+        raise GitError(message) from error
+
+
+def _environment() -> dict[str, str]:
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("GIT_")
+        or name in _INHERITED
+        or name.startswith("GIT_CONFIG")
+    }
+    # No lock is taken for a look, and messages are in the language that is compared.
+    return kept | {"GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0"}
+
+
+def _git() -> str:
+    return _found(os.environ.get("PATH", os.defpath))
+
+
+@cache
+def _found(search: str) -> str:
+    """Return the absolute path of git; relative entries of ``PATH`` are passed over."""
+    for folder in search.split(os.pathsep):
+        if not Path(folder).is_absolute():
+            continue
+        found = shutil.which("git", path=folder)
+        # On Windows `which` may answer with the current folder all the same.
+        if found is not None and Path(found).parent == Path(folder):
+            return found
+    raise GitError("git is not installed, or not on `PATH`", hint="install git")  # noqa: EM101, TRY003 - one fact
+
+
+def _failure(answer: subprocess.CompletedProcess[bytes], what: str) -> GitError:
+    lines = answer.stderr.decode(errors="replace").splitlines()
+    reason = next((line for line in lines if line.strip()), "git gave no reason")
+    for prefix in ("fatal: ", "error: "):
+        reason = reason.removeprefix(prefix)
+    return GitError(f"{what}: {reason}")
