@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from artlock.errors import LockfileError
-from artlock.formats.fields import render_key, render_string
+from artlock.formats.faults import render_key, render_string
 from artlock.model.manifest import ChecksumPolicy
 
 if TYPE_CHECKING:

@@ -14,7 +14,8 @@ class ChangeKind(StrEnum):
     """The letter of a change, as ``git diff --name-status`` writes it.
 
     ``V`` is a row whose size and tokens say that the bytes are the same, under another
-    version or with more or fewer tokens; ``S`` is an artifact whose declaration changed.
+    version or with more or fewer tokens; ``S`` is an artifact whose declaration changed. An
+    artifact as a whole is added or deleted by an ``A`` or ``D`` with an empty path.
     """
 
     ADDED = "A"
@@ -29,7 +30,7 @@ class Change:
     """One row, or one declaration, that differs.
 
     Attributes:
-        path: The row's path; empty for ``DECLARATION``.
+        path: The row's path; empty for what concerns the artifact as a whole.
         old: The row before; ``None`` if it was added.
         new: The row after; ``None`` if it was deleted.
     """
@@ -47,7 +48,7 @@ class Change:
 
 
 def diff(old: Lockfile, new: Lockfile) -> tuple[Change, ...]:
-    """Return every difference, sorted by artifact and then by path, declarations first."""
+    """Return every difference, sorted by artifact and then by path, the artifact first."""
     before = {a.name: a for a in old.artifacts}
     after = {a.name: a for a in new.artifacts}
     changes: list[Change] = []
@@ -60,7 +61,11 @@ def _artifact_diff(
     name: str, old: LockedArtifact | None, new: LockedArtifact | None
 ) -> list[Change]:
     changes = []
-    if not (old and new) or (old.declared, old.kind) != (new.declared, new.kind):
+    if old is None:
+        changes.append(Change(artifact=name, path="", kind=ChangeKind.ADDED))
+    elif new is None:
+        changes.append(Change(artifact=name, path="", kind=ChangeKind.DELETED))
+    elif (old.declared, old.kind) != (new.declared, new.kind):
         changes.append(Change(artifact=name, path="", kind=ChangeKind.DECLARATION))
     return changes + diff_rows(name, old.objects if old else (), new.objects if new else ())
 

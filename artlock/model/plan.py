@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -63,6 +63,11 @@ class SyncPlan:
     left: tuple[str, ...]
     current: int
     conflicts: tuple[str, ...]
+
+    @classmethod
+    def nothing_for(cls, current: int) -> Self:
+        """Return the plan of a workspace in which ``current`` files need nothing."""
+        return cls(fetch=(), write=(), remove=(), left=(), current=current, conflicts=())
 
     @property
     def is_empty(self) -> bool:

@@ -88,15 +88,13 @@ def _refuse_without(dropped: list[str], artifact: Artifact, uri: Uri) -> None:
 
 
 def _without(access: Access, names: Collection[str]) -> Access:
-    """Return ``access`` with the settings of these names as by default."""
+    """Return ``access`` without the identities of these names."""
     headers = tuple(h for h in access.headers if f"headers.{h[0]}" not in names)
     return replace(
         access,
-        endpoint=None if "endpoint" in names else access.endpoint,
         profile=None if "profile" in names else access.profile,
         role_arn=None if "role-arn" in names else access.role_arn,
         user_project=None if "user-project" in names else access.user_project,
-        ca_bundle=None if "ca-bundle" in names else access.ca_bundle,
         requester_pays=access.requester_pays and "requester-pays" not in names,
         headers=headers,
     )
@@ -106,7 +104,7 @@ def _merged(declared: Access, own: Access, given: frozenset[str]) -> Access:
     """Return ``declared`` with the user's own settings of the names ``given`` in place."""
     if not given:
         return declared
-    if "anonymous" in given and own.anonymous:
+    if own.anonymous:
         declared = _without(declared, _CREDENTIALS)
     elif given.intersection(_CREDENTIALS):
         # Who names a profile of their own does not mean to be anonymous.

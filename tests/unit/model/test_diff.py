@@ -56,7 +56,7 @@ def test_the_kind_of_a_change_says_whether_bytes_differ(
     assert change.bytes_delta == delta
 
 
-def test_changes_are_sorted_by_artifact_and_path_with_declarations_first() -> None:
+def test_changes_are_sorted_by_artifact_and_path_with_the_whole_artifact_first() -> None:
     row = {name: LockedObject(name, 1, MD5, "") for name in "xyz"}
     old = lock(tree("a", row["x"]), tree("b", row["y"]), tree("d", row["x"]))
     changed = tree("b", row["x"], row["z"])
@@ -65,13 +65,13 @@ def test_changes_are_sorted_by_artifact_and_path_with_declarations_first() -> No
         replace(changed, declared=declared), tree("c", row["z"]), tree("d", row["x"])
     )
     assert [(c.artifact, c.path, str(c.kind)) for c in diff(old, new)] == [
-        ("a", "", "S"),
+        ("a", "", "D"),
         ("a", "x", "D"),
         ("b", "", "S"),
         ("b", "x", "A"),
         ("b", "y", "D"),
         ("b", "z", "A"),
-        ("c", "", "S"),
+        ("c", "", "A"),
         ("c", "z", "A"),
     ]
 

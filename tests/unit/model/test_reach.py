@@ -128,6 +128,12 @@ def test_the_users_own_endpoint_makes_trust_needless() -> None:
     assert reach(MINIO, settings) == (Access(endpoint="https://mine", profile="me"), ())
 
 
+def test_the_users_own_certificates_make_trust_needless() -> None:
+    declared = artifact("https://h/k", Access(ca_bundle="theirs.pem"))
+    settings = own("https://h/", Access(ca_bundle="/mine.pem"), "ca-bundle")
+    assert reach(declared, settings) == (Access(ca_bundle="/mine.pem"), ())
+
+
 def test_the_users_own_settings_are_not_made_anonymous_by_a_repository() -> None:
     settings = own("s3://b/", Access(profile="mine"), "profile")
     access, dropped = reach(S3, settings)
