@@ -1,0 +1,191 @@
+"""Every printed word goes through here: data to stdout, talk to stderr.
+
+Names come from stores and from other people's lockfiles, so control characters are shown
+as escapes and never reach the terminal (hazards 2.5, 5.30). Colour adds no meaning.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+from typing import TYPE_CHECKING, TextIO
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from artlock.errors import ArtlockError, ManyErrors
+
+_UNPRINTABLE = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]"
+)
+_SHOWN_PER_CLASS = 20
+"""How many failures of one class are listed; ``--verbose`` and ``--json`` list them all."""
+
+
+def escape(text: str) -> str:
+    """Return ``text`` with control and direction characters, surrogates too, as escapes."""
+    shown = _UNPRINTABLE.sub(lambda m: m[0].encode("unicode_escape").decode(), text)
+    return shown.encode("utf-8", "backslashreplace").decode()
+
+
+def human_size(size: int) -> str:
+    """Return bytes in decimal units: ``999 B``, ``1.2 kB``, ``3.4 GB``."""
+    value = float(size)
+    for unit in ("B", "kB", "MB", "GB", "TB"):
+        if abs(value) < 999.5 or unit == "TB":  # noqa: PLR2004 - rounds to 1000
+            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
+        value /= 1000
+    raise AssertionError
+
+
+def count(number: int, noun: str) -> str:
+    """Return ``1 object`` or ``2,000 objects``."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def silence(stream: TextIO) -> None:
+    """Let what is still written to ``stream`` go nowhere: who read it has gone."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+class Output:
+    """Where a command speaks.
+
+    Args:
+        as_json: Data is one JSON document; talk is still text on stderr.
+        quiet: Only errors are talked about.
+        verbose: Details too.
+        color: ``True``, ``False``, or ``None`` for what the stream suggests (``NO_COLOR``
+            and a pipe switch it off).
+    """
+
+    def __init__(
+        self,
+        *,
+        as_json: bool = False,
+        quiet: bool = False,
+        verbose: bool = False,
+        color: bool | None = None,
+    ) -> None:
+        self.as_json = as_json
+        self.quiet = quiet
+        self.verbose = verbose
+        self._color = color
+        self.before_talk: Callable[[], None] = lambda: None
+        """Called before a line of talk, so that a moving progress bar can step aside."""
+
+    def data(self, text: str = "") -> None:
+        """Print a line of data; nothing with ``--json``, where ``document`` speaks."""
+        if not self.as_json:
+            self._write(sys.stdout, text)
+
+    def styled(self, text: str, **style: object) -> str:
+        """Return ``text`` escaped, and coloured where colour is on for stdout."""
+        plain = escape(text)
+        return click.style(plain, **style) if self._colors(sys.stdout) else plain  # type: ignore[arg-type] # click's own keywords
+
+    def document(self, schema: str, content: Mapping[str, object]) -> None:
+        """Print the one JSON document of a command, if ``--json`` asks for it."""
+        if self.as_json:
+            text = json.dumps(
+                {"schema": f"artlock.{schema}/1", **content}, ensure_ascii=True
+            )
+            self._write(sys.stdout, text)
+
+    def say(self, text: str) -> None:
+        """Talk, unless ``--quiet``."""
+        if not self.quiet:
+            self._talk(escape(text))
+
+    def detail(self, text: str) -> None:
+        """Talk, if ``--verbose``."""
+        if self.verbose:
+            self._talk(escape(text))
+
+    def warn(self, text: str) -> None:
+        """Talk about something that is no error and should be seen."""
+        if not self.quiet:
+            self._talk(self._label("warning", "yellow") + escape(text))
+
+    def error(self, error: ArtlockError) -> None:
+        """Print an error: what, where, facts, and the next deed."""
+        from artlock.errors import ManyErrors  # noqa: PLC0415 - only when something failed
+
+        if self.as_json:
+            described = {"code": error.code, "message": error.message, "hint": error.hint}
+            facts = {**described, **error.facts(), "exit_code": error.exit_code}
+            self.document("error", {"error": facts})
+        if isinstance(error, ManyErrors):
+            self._many(error)
+            return
+        self._headline(error)
+        self._facts(error)
+        if error.hint:
+            self._talk("")
+            self._talk(self._label("hint", "cyan") + escape(error.hint))
+
+    def _headline(self, error: ArtlockError) -> None:
+        self._talk(self._label(f"error[{error.code}]", "red") + escape(error.message))
+
+    def _facts(self, error: ArtlockError) -> None:
+        facts = error.facts()
+        if "expected" in facts:
+            self._talk(f"  expected  {escape(str(facts['expected']))}")
+            self._talk(f"  actual    {escape(str(facts['actual']))}")
+        paths = facts.get("paths")
+        if isinstance(paths, list):
+            for path in paths if self.verbose else paths[:_SHOWN_PER_CLASS]:
+                self._talk(f"  {escape(path)}")
+            self._more(len(paths))
+
+    def _many(self, errors: ManyErrors) -> None:
+        """Print errors grouped by class and hint: one heading and one hint each."""
+        groups: dict[tuple[str, str | None], list[ArtlockError]] = {}
+        for error in errors.errors:
+            groups.setdefault((error.code, error.hint), []).append(error)
+        self._talk(self._label(f"error[{errors.code}]", "red") + escape(errors.message))
+        for (code, hint), members in groups.items():
+            self._talk("")
+            self._talk(
+                self._label(f"error[{code}]", "red") + count(len(members), "failure")
+            )
+            for error in members if self.verbose else members[:_SHOWN_PER_CLASS]:
+                self._talk(f"  {escape(error.message)}")
+                facts = error.facts()
+                if "expected" in facts:
+                    self._talk(f"    expected  {escape(str(facts['expected']))}")
+                    self._talk(f"    actual    {escape(str(facts['actual']))}")
+            self._more(len(members))
+            if hint:
+                self._talk(self._label("hint", "cyan") + escape(hint))
+
+    def _more(self, length: int) -> None:
+        if length > _SHOWN_PER_CLASS and not self.verbose:
+            more = length - _SHOWN_PER_CLASS
+            self._talk(f"  ... and {more:,} more (`--verbose` lists them)")
+
+    def _label(self, text: str, color: str) -> str:
+        label = f"{text}: "
+        return (
+            click.style(label, fg=color, bold=True) if self._colors(sys.stderr) else label
+        )
+
+    def _talk(self, text: str) -> None:
+        self.before_talk()
+        self._write(sys.stderr, text)
+
+    def _write(self, stream: TextIO, text: str) -> None:
+        try:
+            click.echo(text, file=stream, color=self._colors(stream))
+        except BrokenPipeError:
+            # `artlock ls | head`: the rest is said to nobody, the exit code is as earned.
+            silence(stream)
+
+    def _colors(self, stream: TextIO) -> bool:
+        if self._color is not None:
+            return self._color
+        return "NO_COLOR" not in os.environ and stream.isatty()

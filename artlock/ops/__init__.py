@@ -1,0 +1,1 @@
+"""What artlock does: one module a deed. No printing, no arguments, no click."""

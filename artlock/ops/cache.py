@@ -1,0 +1,156 @@
+"""Look at the cache, read its blobs again, make room."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from artlock.cache.layout import CacheLayout
+from artlock.cache.projects import known_projects
+from artlock.cache.statindex import WorkspaceIndex
+from artlock.cache.sweep import GRACE_S, Pruned, Usage, prune, stored_blobs, sweep, usage
+from artlock.engine.threads import each
+from artlock.errors import ArtlockError, CacheError
+from artlock.formats.lockfile import parse_lockfile
+from artlock.model.digest import Digest
+from artlock.ops.memory import index_path, index_secret
+from artlock.ops.project import LOCKFILE, STATE
+from artlock.ops.vault import Vault
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from artlock.ops.runtime import Runtime
+
+_FORGOTTEN_S = 30 * 24 * 3600.0
+"""How long a project that is not there counts: its disk may only be unmounted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CacheVerified:
+    """What reading every blob came to.
+
+    Attributes:
+        size: Bytes of those that were intact.
+        damaged: Digests of those that were put aside.
+    """
+
+    intact: int
+    size: int
+    damaged: tuple[Digest, ...]
+
+
+def cache_usage(runtime: Runtime) -> Usage:
+    """Measure the cache; one that is not there is empty.
+
+    Raises:
+        CacheError: It cannot be read.
+    """
+    return usage(CacheLayout(runtime.cache_root))
+
+
+def verify_cache(runtime: Runtime) -> CacheVerified:
+    """Read every blob; those that are not what their name says are put aside.
+
+    Raises:
+        CacheError: A blob cannot be read.
+    """
+    intact = size = 0
+    damaged: list[Digest] = []
+    progress = runtime.progress
+    with Vault.open(runtime.cache_root) as vault, vault.layout.mutex(purpose="verify"):
+        blobs = list(stored_blobs(vault.layout))
+        progress.begin("verifying", objects=len(blobs), size=sum(b.size for b in blobs))
+        try:
+            judged = each(
+                lambda blob: vault.blobs.verify(blob.digest), blobs, workers=runtime.jobs
+            )
+            for outcome in judged:
+                if outcome.error is not None:
+                    raise outcome.error
+                blob = outcome.item
+                progress.advance(objects=1, size=blob.size)
+                if outcome.result:
+                    intact += 1
+                    size += blob.size
+                else:
+                    damaged.append(blob.digest)
+        finally:
+            progress.end()
+    return CacheVerified(intact=intact, size=size, damaged=tuple(sorted(damaged)))
+
+
+def prune_cache(
+    runtime: Runtime, *, max_size: int | None, grace_s: float = GRACE_S, dry_run: bool
+) -> tuple[Pruned, int]:
+    """Remove blobs that no known project has locked, and what dead processes left.
+
+    Args:
+        runtime: Which cache.
+        max_size: Stop as soon as the blobs take no more bytes; ``None`` removes all that
+            may go.
+        grace_s: What was used so lately stays.
+        dry_run: Only tell.
+
+    Returns:
+        The blobs, and the bytes that were swept beside them.
+
+    Raises:
+        CacheError: The cache cannot be read or written, or the lockfile of a project cannot
+            be read, so that nobody knows what it needs.
+    """
+    with Vault.open(runtime.cache_root) as vault:
+        layout = vault.layout
+        now = time.time()
+        with layout.mutex(purpose="prune", shared=False):
+            pruned = prune(
+                layout,
+                keep=frozenset(_needed(layout, now, index_secret(runtime.environ))),
+                now_s=now,
+                max_size=max_size,
+                grace_s=grace_s,
+                dry_run=dry_run,
+            )
+            swept = sweep(layout, now_s=now, dry_run=dry_run)
+    return pruned, swept
+
+
+def _needed(layout: CacheLayout, now_s: float, secret: bytes) -> Iterator[Digest]:
+    """Yield the blobs that projects need, by lockfile and by what is in their workspace."""
+    for project in known_projects(layout):
+        if not project.exists:
+            if now_s - project.seen_s < _FORGOTTEN_S:
+                message = (
+                    f"the project `{project.path}` used this cache and is not there now"
+                )
+                raise CacheError(
+                    message,
+                    hint="bring it back, or wait: it is forgotten 30 days after its last "
+                    "sync",
+                )
+            continue
+        yield from _locked(project.path)
+        yield from (
+            Digest.blake3(entry.digest)
+            for entry in WorkspaceIndex.load(
+                index_path(project.path / STATE), secret=secret
+            ).entries()
+        )
+
+
+def _locked(project: Path) -> Iterator[Digest]:
+    try:
+        data = (project / LOCKFILE).read_bytes()
+        lock = parse_lockfile(data)
+    except FileNotFoundError:
+        return
+    except (OSError, ArtlockError) as error:
+        message = f"`{project / LOCKFILE}` cannot be read, so nobody knows what it needs"
+        raise CacheError(message, hint="mend it first (`artlock check`)") from error
+    for artifact in lock.artifacts:
+        for row in artifact.objects:
+            digest = row.tokens.blake3
+            if digest is not None:
+                yield digest

@@ -1,0 +1,114 @@
+"""Judge the lockfile without the network: the hook's command."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from artlock.errors import EXIT_NO, EXIT_VIOLATION, LockfileError, gravest
+from artlock.formats.lockfile import read_lockfile
+from artlock.ops.policy import problem_with_source, problems_with_rows
+from artlock.ops.project import stale_reasons
+
+if TYPE_CHECKING:
+    from artlock.model.tokens import Trust
+    from artlock.ops.project import Project
+
+
+class Fault(StrEnum):
+    """What is wrong; each has an exit code of its own."""
+
+    STALE = "stale"
+    NOT_CANONICAL = "not-canonical"
+    POLICY = "policy"
+
+    @property
+    def exit_code(self) -> int:
+        """4 for a violation of policy, else 1."""
+        return EXIT_VIOLATION if self is Fault.POLICY else EXIT_NO
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One fault.
+
+    Attributes:
+        artifact: Its name; empty if it concerns the whole file.
+        text: What is wrong, as a phrase.
+        hint: What mends it.
+    """
+
+    fault: Fault
+    artifact: str
+    text: str
+    hint: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckReport:
+    """The answer.
+
+    Attributes:
+        findings: In the order of faults and names; empty if all is well.
+        weak: How many rows have no digest: their bytes are trusted on first use.
+    """
+
+    artifacts: int
+    objects: int
+    weak: int
+    findings: tuple[Finding, ...]
+
+    @property
+    def exit_code(self) -> int:
+        """0 if all is well, else that of the gravest finding."""
+        return gravest(finding.fault.exit_code for finding in self.findings)
+
+
+def check(project: Project, *, require: Trust | None = None) -> CheckReport:
+    """Tell whether the lockfile answers the manifest, is canonical, and keeps the policy.
+
+    Args:
+        project: The manifest and where it lies.
+        require: The least trust that every row must have, beside the policy's own.
+
+    Raises:
+        LockfileError: There is no lockfile, or it is not valid.
+        PolicyError: It has a row that no declaration covers, or an unsafe path.
+    """
+    data = project.lockfile_bytes()
+    if data is None:
+        message = "there is no `artifacts.lock` here yet"
+        raise LockfileError(message, hint="run `artlock resolve`")
+    read = read_lockfile(data)
+    manifest, lock = project.manifest, read.lock
+    findings = [
+        Finding(Fault.STALE, name, why, "run `artlock resolve`")
+        for name, why in stale_reasons(manifest, lock)
+    ]
+    if not read.is_canonical:
+        findings.append(
+            Finding(
+                Fault.NOT_CANONICAL,
+                "",
+                "`artifacts.lock` is not as artlock writes it",
+                "run `artlock fmt`, or `artlock resolve` if rows were edited by hand",
+            )
+        )
+    for artifact in manifest.artifacts:
+        problem = problem_with_source(manifest.policy, artifact)
+        if problem is not None:
+            hint = "change `[policy] allow`, or the `uri`"
+            findings.append(Finding(Fault.POLICY, artifact.name, problem, hint))
+    for locked in lock.artifacts:
+        findings += [
+            Finding(Fault.POLICY, locked.name, problem, "run `artlock resolve --hash`")
+            for problem in problems_with_rows(manifest.policy, locked, require=require)
+        ]
+    rows = (row for artifact in lock.artifacts for row in artifact.objects)
+    return CheckReport(
+        artifacts=len(lock.artifacts),
+        objects=lock.count(),
+        weak=sum(1 for row in rows if row.trust != "strong"),
+        findings=tuple(findings),
+    )

@@ -1,0 +1,149 @@
+"""Say what this machine can do for this project, and what stands in the way."""
+
+from __future__ import annotations
+
+import platform
+import sys
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from artlock.cache.layout import CacheLayout
+from artlock.errors import EXIT_INCOMPLETE, EXIT_OK, ArtlockError, ObjectNotFoundError
+from artlock.fs.space import free_space
+from artlock.gitio.repository import is_ignored, is_tracked, repository_root
+from artlock.ops.project import LOCKFILE, MANIFEST, STATE
+from artlock.ops.sources import Sources
+from artlock.ops.trusting import trust_report
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from artlock.model.manifest import Artifact
+    from artlock.ops.project import Project
+    from artlock.ops.runtime import Runtime
+
+
+class Health(StrEnum):
+    """How well something is."""
+
+    OK = "ok"
+    NOTE = "note"
+    FAIL = "fail"
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """One thing that was looked at.
+
+    Attributes:
+        subject: What: ``cache``, ``git``, or an artifact's name.
+        text: What was found.
+        hint: The next deed, or ``None``.
+    """
+
+    health: Health
+    subject: str
+    text: str
+    hint: str | None = None
+
+
+def exit_code_of(diagnoses: tuple[Diagnosis, ...]) -> int:
+    """Return 3 if something failed, else 0."""
+    failed = any(d.health is Health.FAIL for d in diagnoses)
+    return EXIT_INCOMPLETE if failed else EXIT_OK
+
+
+def diagnose(runtime: Runtime, project: Project | None) -> tuple[Diagnosis, ...]:
+    """Look at the machine, and at the project if there is one.
+
+    Sources are asked for one object each; no bytes of objects are read, nothing is written
+    but the cache's folder.
+    """
+    looks: list[Callable[[], Iterator[Diagnosis]]] = [lambda: _machine(runtime)]
+    if project is not None:
+        here = project
+        looks += [lambda: _git(here), lambda: _trust(here), lambda: _sources(here)]
+    found: list[Diagnosis] = []
+    for look in looks:
+        try:
+            found += look()
+        except ArtlockError as error:
+            found.append(_failure(error.code, error))
+    return tuple(found)
+
+
+def _failure(subject: str, error: ArtlockError) -> Diagnosis:
+    return Diagnosis(Health.FAIL, subject, error.message, error.hint)
+
+
+def _machine(runtime: Runtime) -> Iterator[Diagnosis]:
+    python = f"Python {platform.python_version()} on {sys.platform}"
+    yield Diagnosis(Health.OK, "python", python)
+    CacheLayout(runtime.cache_root).prepare()
+    free = free_space(runtime.cache_root).size
+    yield Diagnosis(Health.OK, "cache", f"{runtime.cache_root}: {free / 1e9:.1f} GB free")
+    for name in ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "STORAGE_EMULATOR_HOST"):
+        if runtime.environ.get(name):
+            text = f"requests are sent to `{runtime.environ[name]}`"
+            yield Diagnosis(Health.NOTE, name, text)
+
+
+def _git(project: Project) -> Iterator[Diagnosis]:
+    root = repository_root(project.root)
+    if root is None:
+        text = "the project is in no git repository"
+        yield Diagnosis(Health.NOTE, "git", text, "run `git init`")
+        return
+    yield Diagnosis(Health.OK, "git", f"repository at {root}")
+    for name in (MANIFEST, LOCKFILE):
+        path = (project.root / name).relative_to(root).as_posix()
+        if (project.root / name).exists() and not is_tracked(root, path):
+            hint = f"run `git add {name}`"
+            yield Diagnosis(Health.NOTE, "git", f"`{name}` is not in git", hint)
+    state = (project.root / STATE / "x").relative_to(root).as_posix()
+    if not is_ignored(root, state):
+        text = f"`{STATE}/` is not ignored by git"
+        yield Diagnosis(Health.NOTE, "git", text, f"add `/{STATE}/` to .gitignore")
+
+
+def _trust(project: Project) -> Iterator[Diagnosis]:
+    report = trust_report(project)
+    covered = report.trusted or len(report.by_environment) == len(report.settings)
+    if not report.settings:
+        return
+    if covered:
+        yield Diagnosis(Health.OK, "trust", "endpoints and identities are trusted")
+    else:
+        text = "settings of artifacts.toml are not trusted, and so not in force"
+        yield Diagnosis(Health.NOTE, "trust", text, "run `artlock trust`")
+
+
+def _sources(project: Project) -> Iterator[Diagnosis]:
+    with Sources(project) as sources:
+        for artifact in project.manifest.artifacts:
+            if artifact.is_link:
+                text = f"link to `{artifact.uri}`"
+                yield Diagnosis(Health.OK, artifact.name, text)
+                continue
+            try:
+                yield _source(sources, artifact)
+            except ArtlockError as error:
+                yield _failure(artifact.name, error)
+
+
+def _source(sources: Sources, artifact: Artifact) -> Diagnosis:
+    store = sources.store(artifact)
+    at = f"`{artifact.uri}` ({store.identity})"
+    if not artifact.uri.is_tree:
+        try:
+            store.head(artifact.uri)
+        except ObjectNotFoundError:
+            if artifact.uri.scheme in {"http", "https"}:
+                raise
+        else:
+            return Diagnosis(Health.OK, artifact.name, f"{at} can be read about")
+    if next(islice(store.scan(artifact.uri.as_tree()), 1), None) is None:
+        return Diagnosis(Health.FAIL, artifact.name, f"{at} holds nothing")
+    return Diagnosis(Health.OK, artifact.name, f"{at} can be listed")

@@ -1,0 +1,221 @@
+"""Whether sources have moved on since they were locked, and what became of the pins."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from artlock.engine.threads import each
+from artlock.errors import (
+    EXIT_INCOMPLETE,
+    EXIT_NO,
+    EXIT_OK,
+    AccessDeniedError,
+    ArtlockError,
+    IntegrityError,
+    ObjectNotFoundError,
+)
+from artlock.model.lock import Kind
+from artlock.model.objects import VersionId
+from artlock.model.verification import Verification
+from artlock.ops.observe import observe
+from artlock.ops.pins import pin_of
+from artlock.ops.rows import same_state
+from artlock.ops.sources import Sources
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from artlock.model.lock import LockedArtifact, LockedObject
+    from artlock.model.manifest import Artifact
+    from artlock.model.objects import ObjectInfo
+    from artlock.model.tokens import Tokens
+    from artlock.model.uri import Uri
+    from artlock.ops.project import Project
+    from artlock.stores.base import Store
+
+_LOCAL = frozenset({"file", ""})
+
+
+class DriftKind(StrEnum):
+    """What a source did to an object since it was locked.
+
+    ``CHANGED``, ``DELETED`` and ``SAME_BYTES`` leave the locked version retrievable; after
+    ``OVERWRITTEN`` and ``GONE`` the locked bytes are only in a cache or mirror. ``DENIED``
+    means that the store would not tell.
+    """
+
+    ADDED = "added"
+    CHANGED = "changed"
+    OVERWRITTEN = "overwritten"
+    DELETED = "deleted"
+    GONE = "gone"
+    DENIED = "denied"
+    SAME_BYTES = "same-bytes"
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """One object that is not as it was locked."""
+
+    artifact: str
+    path: str
+    kind: DriftKind
+    uri: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DriftReport:
+    """The answer.
+
+    Attributes:
+        drifts: Sorted by artifact and path.
+        errors: Artifacts whose source could not be asked.
+        objects: How many locked objects were compared.
+    """
+
+    drifts: tuple[Drift, ...]
+    errors: tuple[ArtlockError, ...]
+    objects: int
+
+    @property
+    def exit_code(self) -> int:
+        """3 if something could not be asked, else 1 if anything drifted, else 0."""
+        if self.errors or any(d.kind is DriftKind.DENIED for d in self.drifts):
+            return EXIT_INCOMPLETE
+        return EXIT_NO if self.drifts else EXIT_OK
+
+    def counts(self) -> dict[str, int]:
+        """Return how many drifts there are of each kind that occurs."""
+        return dict(Counter(str(d.kind) for d in self.drifts))
+
+
+def find_drift(project: Project, names: Sequence[str] = ()) -> DriftReport:
+    """Compare what is locked with what the sources hold now.
+
+    One listing for 1,000 objects, no bytes from a network; a request for each object that
+    differs and has a version, to learn whether that version is still there. Objects in
+    shared storage have nothing but their bytes, so those of equal size are read.
+
+    Raises:
+        LockfileError: There is no lockfile, or it is not valid.
+        PolicyError: A setting without which a source cannot be reached is not trusted.
+    """
+    lock = project.read_lockfile()
+    drifts: list[Drift] = []
+    errors: list[ArtlockError] = []
+    compared = 0
+    with Sources(project) as sources:
+        for artifact in project.chosen(names):
+            locked = lock.get(artifact.name)
+            if locked is None or locked.kind is Kind.LINK:
+                continue
+            try:
+                store = sources.store(artifact)
+                drifts += _Comparison(project, artifact, locked, store).drifts()
+                compared += len(locked.objects)
+            except ArtlockError as error:
+                errors.append(error)
+    drifts.sort(key=lambda d: (d.artifact, d.path))
+    return DriftReport(drifts=tuple(drifts), errors=tuple(errors), objects=compared)
+
+
+class _Comparison:
+    """One artifact against its source."""
+
+    def __init__(
+        self, project: Project, artifact: Artifact, locked: LockedArtifact, store: Store
+    ) -> None:
+        self._project = project
+        self._artifact = artifact
+        self._locked = locked
+        self._store = store
+        self._uris = {row.path: uri for row, uri in locked.uris()}
+
+    def drifts(self) -> list[Drift]:
+        """Return what drifted; paths of one artifact in no order."""
+        now = self._observed()
+        rows = {row.path: row for row in self._locked.objects}
+        found = [
+            self._drift(path, DriftKind.ADDED, info.uri)
+            for path, info in now.items()
+            if path not in rows
+        ]
+        doubtful = [
+            (row, info)
+            for path, row in rows.items()
+            if (info := now.get(path)) is None or not same_state(row, info)
+        ]
+        judged = each(
+            lambda pair: self._judge(*pair),
+            doubtful,
+            workers=min(self._project.runtime.jobs, max(len(doubtful), 1)),
+        )
+        for outcome in judged:
+            if outcome.error is not None:
+                raise outcome.error
+            if outcome.result is not None:
+                row = outcome.item[0]
+                found.append(self._drift(row.path, outcome.result, self._uris[row.path]))
+        return found
+
+    def _observed(self) -> dict[str, ObjectInfo]:
+        try:
+            seen = observe(self._artifact, self._store, self._project.runtime.progress)
+        except ObjectNotFoundError:
+            return {}  # every object is deleted; the rows say which
+        return {o.path: o.info for o in seen.objects}
+
+    def _drift(self, path: str, kind: DriftKind, uri: Uri) -> Drift:
+        return Drift(self._artifact.name, path, kind, str(uri))
+
+    def _judge(self, row: LockedObject, info: ObjectInfo | None) -> DriftKind | None:
+        """Say what became of a row whose state the store does not show now."""
+        if row.version:
+            lost = self._lost(row)
+            if lost is not None:
+                return lost
+            if info is None:
+                return DriftKind.DELETED
+            same = row.size == info.size and _same_content(row.tokens, info.tokens)
+            return DriftKind.SAME_BYTES if same else DriftKind.CHANGED
+        if info is None:
+            return DriftKind.GONE
+        if row.size == info.size and self._is_unchanged_without_version(row, info):
+            return None
+        return DriftKind.OVERWRITTEN
+
+    def _lost(self, row: LockedObject) -> DriftKind | None:
+        """Ask for the locked version itself; a 403 is never read as "gone" (hazard 4.9)."""
+        try:
+            self._store.head(self._uris[row.path], VersionId(row.version))
+        except AccessDeniedError:
+            return DriftKind.DENIED
+        except ObjectNotFoundError:
+            return DriftKind.GONE
+        return None
+
+    def _is_unchanged_without_version(self, row: LockedObject, info: ObjectInfo) -> bool:
+        if info.tokens.etag is None and row.tokens.etag is None:
+            if self._artifact.uri.scheme in _LOCAL:
+                return self._reads_the_same(row, info)
+            return not row.tokens.contradicts(info.tokens)
+        return _same_content(row.tokens, info.tokens)
+
+    def _reads_the_same(self, row: LockedObject, info: ObjectInfo) -> bool:
+        check = Verification(row.tokens, size=row.size, subject=str(info.uri))
+        try:
+            for chunk in self._store.read(pin_of(row, info.uri)):
+                check.update(chunk)
+            check.finish()
+        except IntegrityError:
+            return False
+        return True
+
+
+def _same_content(locked: Tokens, now: Tokens) -> bool:
+    if locked.contradicts(now):
+        return False
+    return locked.agrees(now) or (locked.etag is not None and locked.etag == now.etag)

@@ -1,0 +1,208 @@
+"""Start a project, and put artifacts into its manifest or take them out."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from artlock.errors import ArtlockError, ManifestError, WorkspaceError
+from artlock.formats.manifest import parse_manifest
+from artlock.formats.manifest_edit import add_artifact, initial_manifest, remove_artifact
+from artlock.fs.atomic import replace_file
+from artlock.model.manifest import DEFAULT_FOLDER
+from artlock.model.uri import Uri
+from artlock.ops.project import LOCKFILE, MANIFEST, STATE, Project, find_root, read_manifest
+from artlock.ops.resolve import Resolution, resolve
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+    from artlock.ops.runtime import Runtime
+
+_ATTRIBUTES = (f"{LOCKFILE} text eol=lf linguist-generated",)
+_IGNORED = (f"/{DEFAULT_FOLDER}/", f"/{STATE}/")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Addition:
+    """What a person asks to declare; ``None`` and empty mean "not said"."""
+
+    uri: str
+    name: str | None = None
+    path: str | None = None
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    version: str | None = None
+    as_of: str | None = None
+    link: bool = False
+    digest: bool = False
+
+    def fields(self) -> dict[str, str | bool | tuple[str, ...]]:
+        """Return the keys of the new table; only those that were said."""
+        said: dict[str, str | bool | tuple[str, ...] | None] = {
+            "uri": self.uri,
+            "path": self.path,
+            "include": self.include or None,
+            "exclude": self.exclude or None,
+            "groups": self.groups or None,
+            "version": self.version,
+            "as-of": self.as_of,
+            "link": self.link or None,
+            "checksum": "blake3" if self.digest else None,
+        }
+        return {key: value for key, value in said.items() if value is not None}
+
+
+def start_project(folder: Path, *, name: str | None = None) -> tuple[str, ...]:
+    """Make a manifest in ``folder``, and tell git how to treat artlock's files.
+
+    Returns:
+        The names of the files that were written; what is there already is kept.
+
+    Raises:
+        ManifestError: There is a manifest already.
+        WorkspaceError: A file cannot be written.
+    """
+    try:
+        folder = folder.resolve(strict=True)
+    except OSError as error:
+        message = f"there is no folder `{folder}`"
+        raise WorkspaceError(message) from error
+    if (folder / MANIFEST).exists():
+        message = f"there is an `{MANIFEST}` here already"
+        raise ManifestError(message, hint="run `artlock add URI`")
+    written = [
+        file
+        for file, lines in ((".gitattributes", _ATTRIBUTES), (".gitignore", _IGNORED))
+        if _add_lines(folder / file, lines)
+    ]
+    text = initial_manifest(name or project_name(folder.name))
+    parse_manifest(text)
+    _write(folder / MANIFEST, text.encode())
+    return (MANIFEST, *written)
+
+
+def add(
+    start: Path,
+    runtime: Runtime,
+    addition: Addition,
+    *,
+    resolve_it: bool = True,
+    write: bool = True,
+) -> tuple[str, Resolution | None]:
+    """Declare an artifact and lock it.
+
+    The manifest is written only after its source could be resolved, and both files stay as
+    they were if anything fails.
+
+    Returns:
+        The artifact's name, and what the resolve came to (``None`` if it was not asked
+        for).
+
+    Raises:
+        ManifestError: There is no manifest, the name is taken, or the URI is not valid.
+        StoreError: The source refused or failed.
+    """
+    root = find_root(start)
+    before = read_manifest(root)
+    name = addition.name or _new_name(addition.uri, before)
+    after = add_artifact(before, name, addition.fields())
+    return name, _edited(root, runtime, before, after, [name], resolve_it, write)
+
+
+def remove(
+    project: Project, names: Sequence[str], *, resolve_it: bool = True, write: bool = True
+) -> Resolution | None:
+    """Take artifacts out of the manifest and the lockfile; the workspace stays as it is.
+
+    Raises:
+        ManifestError: There is no artifact of that name.
+    """
+    project.chosen(names)
+    before = after = read_manifest(project.root)
+    for name in dict.fromkeys(names):
+        after = remove_artifact(after, name)
+    return _edited(project.root, project.runtime, before, after, [], resolve_it, write)
+
+
+def _edited(
+    root: Path,
+    runtime: Runtime,
+    before: str,
+    after: str,
+    names: list[str],
+    resolve_it: bool,  # noqa: FBT001 - private
+    write: bool,  # noqa: FBT001 - private
+) -> Resolution | None:
+    """Resolve under the edited manifest first, then write the manifest, then the lockfile.
+
+    A manifest without its lock rows is stale, which ``check`` names and ``resolve`` mends;
+    so that order is safe wherever a crash falls.
+    """
+    project = Project.of(root, after, runtime)
+    if not resolve_it:
+        if write:
+            _write(root / MANIFEST, after.encode())
+        return None
+    lockfile = project.lockfile_bytes()
+    dry = resolve(project, names, write=False)
+    if not write:
+        return dry
+    _write(root / MANIFEST, after.encode())
+    try:
+        written = project.write_lockfile(dry.lock, before=lockfile)
+    except ArtlockError:
+        _write(root / MANIFEST, before.encode())
+        raise
+    return replace(dry, written=written)
+
+
+def project_name(text: str) -> str:
+    """Return ``text`` as a valid name: lower case, with ``-`` for what cannot be in one."""
+    name = re.sub(r"[^a-z0-9._-]+", "-", text.lower()).strip("-._")
+    return name or "data"
+
+
+def _new_name(uri: str, manifest: str) -> str:
+    """Return a free name after the last segment of a URI."""
+    try:
+        parsed = Uri.parse(uri)
+    except ValueError as error:
+        # Not repeated: it may hold a credential, which is why it is refused.
+        message = f"this URI cannot be declared: {error}"
+        raise ManifestError(message) from error
+    last = parsed.key.partition("?")[0].removesuffix("/").rpartition("/")[2]
+    base = project_name(last.partition(".")[0] or last or parsed.authority or "")
+    taken = {a.name for a in parse_manifest(manifest).artifacts}
+    candidates = (base, *(f"{base}-{number}" for number in range(2, len(taken) + 3)))
+    return next(name for name in candidates if name not in taken)
+
+
+def _add_lines(path: Path, lines: Iterable[str]) -> bool:
+    """Append the lines that a file lacks; tell whether it was changed."""
+    try:
+        text = path.read_text("utf-8", errors="surrogateescape")
+    except FileNotFoundError:
+        text = ""
+    except OSError as error:
+        message = f"`{path.name}` cannot be read: {error.strerror}"
+        raise WorkspaceError(message) from error
+    have = {line.strip() for line in text.splitlines()}
+    missing = [line for line in lines if line not in have]
+    if not missing:
+        return False
+    separator = "" if not text or text.endswith("\n") else "\n"
+    added = text + separator + "".join(f"{line}\n" for line in missing)
+    _write(path, added.encode("utf-8", errors="surrogateescape"))
+    return True
+
+
+def _write(path: Path, data: bytes) -> None:
+    try:
+        replace_file(path, data)
+    except OSError as error:
+        message = f"`{path.name}` cannot be written: {error.strerror}"
+        raise WorkspaceError(message) from error

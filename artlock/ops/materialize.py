@@ -1,0 +1,165 @@
+"""Cache to workspace: every file is staged and on the disk before any gets its name."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+from artlock.engine.threads import each
+from artlock.errors import BlobMissingError, ConfigError, WorkspaceError
+from artlock.fs.durability import Barrier, Fsync
+from artlock.fs.link import Cloner
+from artlock.fs.problems import raising
+from artlock.model.settings import LinkMode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from artlock.cache.blobs import BlobCache
+    from artlock.fs.root import Root, Staged
+    from artlock.model.digest import Digest
+    from artlock.ops.progress import Progress
+
+_WORKERS = 2
+"""Staging small files is bound by the interpreter; more threads only take turns."""
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """A blob and where its bytes are to appear."""
+
+    target: str
+    digest: Digest
+    size: int
+
+
+class Materializer:
+    """Puts blobs into the workspace; a context manager that removes what it did not place.
+
+    Args:
+        root: The project's folder.
+        blobs: Where the bytes are.
+        mode: How they get there.
+        progress: Told of each file.
+    """
+
+    def __init__(
+        self, root: Root, blobs: BlobCache, mode: LinkMode, progress: Progress
+    ) -> None:
+        self._root = root
+        self._blobs = blobs
+        self._mode = mode
+        self._progress = progress
+        self._cloner = Cloner()
+        self._staged: dict[str, Staged] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for staged in self._staged.values():
+            with raising(WorkspaceError, "cannot remove a staged file"):
+                self._root.abandon(staged)
+
+    def stage(self, writes: Sequence[Write]) -> list[Write]:
+        """Make every file under a temporary name, and press all to the disk at once.
+
+        Bytes are hashed while they are copied, and blobs that are linked are known to be
+        intact: what is staged is what was locked.
+
+        Returns:
+            Those whose blob is missing or was damaged and put aside; fetch them again.
+
+        Raises:
+            WorkspaceError: The workspace cannot be written; it is as it was.
+            CacheError: The cache cannot be read.
+        """
+        if not writes:
+            return []
+        missing: list[Write] = []
+        make = self._maker(writes[0])
+        with (
+            raising(WorkspaceError, "cannot write to the workspace"),
+            Barrier(self._root.path, Fsync.BATCH) as barrier,
+        ):
+            for outcome in each(lambda w: make(w, barrier), writes, workers=_WORKERS):
+                if isinstance(outcome.error, BlobMissingError):
+                    missing.append(outcome.item)
+                elif outcome.error is not None:
+                    raise outcome.error
+                elif outcome.result is not None:
+                    self._staged[outcome.item.target] = outcome.result
+                    self._progress.advance(objects=1, size=outcome.item.size)
+            # Before the names: after a power cut no name may have bytes that never came.
+            barrier.flush()
+        return missing
+
+    def place(self, targets: Iterable[str]) -> None:
+        """Give staged files their names, each in one step.
+
+        Raises:
+            WorkspaceError: A name cannot be given; those before it were.
+        """
+        folders = set()
+        with (
+            raising(WorkspaceError, "cannot write to the workspace"),
+            Barrier(self._root.path, Fsync.BATCH) as barrier,
+        ):
+            for target in targets:
+                self._root.place(self._staged[target], target)
+                del self._staged[target]
+                folders.add(self._root.path / target.rpartition("/")[0])
+            barrier.named(folders)
+
+    def _maker(self, first: Write) -> Callable[[Write, Barrier], Staged]:
+        mode = self._mode
+        if mode in {LinkMode.AUTO, LinkMode.REFLINK}:
+            if self._shares_blocks(first):
+                return self._reflink
+            if mode is LinkMode.REFLINK:
+                message = "the file system of the cache and the workspace has no reflinks"
+                raise ConfigError(message, hint="use `--link-mode copy`")
+            return self._copy
+        links = {LinkMode.HARDLINK: self._hardlink, LinkMode.SYMLINK: self._symlink}
+        return links.get(mode, self._copy)
+
+    def _shares_blocks(self, first: Write) -> bool:
+        """Try it once with the first blob, whose bytes do not matter yet."""
+        try:
+            with self._blobs.open(first.digest, first.size) as fd:
+                probe = self._root.stage_clone(fd, first.target, self._cloner)
+        except BlobMissingError:
+            return False
+        if probe is not None:
+            self._root.abandon(probe)
+        return probe is not None
+
+    def _copy(self, write: Write, barrier: Barrier) -> Staged:
+        staged, fd = self._root.stage(write.target)
+        try:
+            self._blobs.copy_to(write.digest, write.size, fd)
+            barrier.written(fd)
+        except BaseException:
+            self._root.abandon(staged)
+            raise
+        finally:
+            os.close(fd)
+        return staged
+
+    def _reflink(self, write: Write, barrier: Barrier) -> Staged:
+        with self._blobs.linkable(write.digest) as path:
+            fd = os.open(path, os.O_RDONLY)
+            try:
+                staged = self._root.stage_clone(fd, write.target, self._cloner)
+            finally:
+                os.close(fd)
+        return staged if staged is not None else self._copy(write, barrier)
+
+    def _hardlink(self, write: Write, _barrier: Barrier) -> Staged:
+        with self._blobs.linkable(write.digest) as path:
+            return self._root.stage_hardlink(path, write.target)
+
+    def _symlink(self, write: Write, _barrier: Barrier) -> Staged:
+        with self._blobs.linkable(write.digest) as path:
+            return self._root.stage_symlink(str(path), write.target)

@@ -1,0 +1,192 @@
+"""What artlock remembers of a workspace: the stat index, read and brought up to date."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+from blake3 import blake3
+
+from artlock.cache.pins import KEY_LENGTH
+from artlock.cache.statindex import Entry, WorkspaceIndex
+from artlock.formats.settings import user_file
+from artlock.fs.clock import settle
+from artlock.fs.walk import is_regular, stat_many
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from artlock.fs.root import Root
+    from artlock.model.digest import Digest
+    from artlock.model.plan import Placement
+    from artlock.ops.project import Project
+    from artlock.ops.sources import Sources
+
+_NO_PIN = bytes(KEY_LENGTH)
+_SECRET_LENGTH = 32
+_SETTLED = "settled"
+_STAMP_LENGTH = 32
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """A file whose bytes are known.
+
+    Attributes:
+        pin: Of the row that it satisfies; ``None`` where none can be.
+        before: How it looked before it was read; ``None`` if artlock wrote it just now. If
+            it looks different after, somebody changed it meanwhile.
+    """
+
+    placement: Placement
+    digest: Digest
+    pin: bytes | None
+    before: os.stat_result | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settled:
+    """A workspace that was as locked, with nothing more to do: counts for the report."""
+
+    artifacts: int
+    links: int
+    weak: int
+    files: int
+
+
+def index_path(state: Path) -> Path:
+    """Return where the stat index of a project is, below its state folder."""
+    return state / "index"
+
+
+def index_secret(environ: Mapping[str, str]) -> bytes:
+    """Return what the stat indexes of this user are sealed with, making it once.
+
+    Without a place to keep it, it is another one each time: files are then read each time.
+    """
+    path = user_file(environ, "XDG_STATE_HOME", ".local/state", "index.key")
+    fresh = secrets.token_bytes(_SECRET_LENGTH)
+    with suppress(OSError):
+        known = path.read_bytes() if path.exists() else b""
+        if len(known) == _SECRET_LENGTH:
+            return known
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        temporary = path.with_name(f"index.key-{secrets.token_hex(4)}")
+        flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_BINARY", 0)
+        with open(os.open(temporary, flags, 0o600), "wb") as file:
+            file.write(fresh)
+        temporary.replace(path)
+    return fresh
+
+
+def load_index(project: Project) -> WorkspaceIndex:
+    """Return what is remembered; nothing if there is no index or it is damaged."""
+    secret = index_secret(project.runtime.environ)
+    return WorkspaceIndex.load(index_path(project.state), secret=secret)
+
+
+def stamp_of(project: Project, sources: Sources) -> bytes:
+    """Return what a settled workspace depends on, beside its files: 32 bytes.
+
+    The lockfile, the manifest, and the services that answer for its sources.
+    """
+    services = [(a.name, sources.identity(a)) for a in project.manifest.artifacts]
+    hasher = blake3(project.manifest_text.encode())
+    hasher.update(json.dumps(services).encode() + b"\0")
+    hasher.update(project.lockfile_bytes() or b"")
+    return hasher.digest(length=_STAMP_LENGTH)
+
+
+def settled(
+    project: Project, sources: Sources, root: Root, index: WorkspaceIndex
+) -> Settled | None:
+    """Return the counts of a workspace in which there is certainly nothing to do.
+
+    The last sync left everything as locked, lockfile and manifest are byte for byte those
+    of then, and no file changed since. This spares reading the rows: at 100,000 of them a
+    no-op costs little more than a stat for each.
+
+    Returns:
+        ``None`` where the workspace has to be looked at row by row.
+    """
+    record = index.stamps.get(_SETTLED, b"")
+    if record[:_STAMP_LENGTH] != stamp_of(project, sources):
+        return None
+    try:
+        found = stat_many(root, index.paths)
+    except OSError:
+        return None  # whoever looks row by row says what is wrong
+    if index.doubtful(found):
+        return None
+    return Settled(**json.loads(record[_STAMP_LENGTH:]))
+
+
+def update_index(
+    project: Project,
+    root: Root,
+    index: WorkspaceIndex,
+    known: Sequence[Known],
+    gone: frozenset[str],
+    now_settled: tuple[bytes, Settled] | None,
+) -> None:
+    """Remember files as they are now, and forget others.
+
+    The index is a memory only: if it cannot be written nothing is lost but the time to read
+    the files once more, so that is no error.
+
+    Args:
+        project: Whose workspace it is.
+        root: Its folder.
+        index: What was remembered.
+        known: Files whose bytes are known now.
+        gone: Paths to forget.
+        now_settled: The stamp and counts if there is nothing more to do.
+    """
+    with suppress(OSError):
+        project.state.mkdir(exist_ok=True)
+        found = stat_many(root, [item.placement.target for item in known])
+        newest = max(
+            (max(s.st_mtime_ns, s.st_ctime_ns) for s in found if s is not None), default=0
+        )
+        horizon = settle(project.state, newest) if known else 0
+        entries = [
+            Entry(
+                path=item.placement.target,
+                size=status.st_size,
+                mtime_ns=status.st_mtime_ns,
+                ctime_ns=status.st_ctime_ns,
+                inode=status.st_ino,
+                digest=bytes.fromhex(item.digest.hex),
+                pin=item.pin or _NO_PIN,
+                artifact=item.placement.artifact,
+                trusted_before_ns=horizon,
+            )
+            for item, status in zip(known, found, strict=True)
+            if status is not None and is_regular(status) and _unchanged(item, status)
+        ]
+        stamps: dict[str, bytes] = {}
+        updated = index.updated(entries, removed=gone)
+        if now_settled is not None and len(updated) == now_settled[1].files:
+            stamp, counts = now_settled
+            stamps[_SETTLED] = stamp + json.dumps(asdict(counts)).encode()
+        if entries or gone or stamps != index.stamps:
+            updated.stamps = stamps
+            secret = index_secret(project.runtime.environ)
+            updated.save(index_path(project.state), secret=secret)
+
+
+def _unchanged(item: Known, now: os.stat_result) -> bool:
+    before = item.before
+    if before is None:
+        return now.st_size == item.placement.row.size
+    return (before.st_mtime_ns, before.st_ctime_ns, before.st_size, before.st_ino) == (
+        now.st_mtime_ns,
+        now.st_ctime_ns,
+        now.st_size,
+        now.st_ino,
+    )

@@ -1,0 +1,151 @@
+"""Ask a source what it holds now, and turn that into paths below the artifact."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from artlock.errors import (
+    BucketNotFoundError,
+    ManifestError,
+    ObjectNotFoundError,
+    UnsafePathError,
+)
+from artlock.model.globs import selector
+from artlock.model.lock import Kind
+from artlock.model.objects import ObjectInfo, VersionId
+
+if TYPE_CHECKING:
+    from artlock.model.manifest import Artifact
+    from artlock.ops.progress import Progress
+    from artlock.stores.base import Store
+
+_WITHOUT_LISTING = frozenset({"http", "https"})
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """One object and the path that its row would have."""
+
+    path: str
+    info: ObjectInfo
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observation:
+    """A source as it is now.
+
+    Attributes:
+        objects: Sorted by path.
+        markers: How many zero-byte ``folder/`` keys were skipped.
+    """
+
+    kind: Kind
+    objects: tuple[Observed, ...]
+    markers: int = 0
+
+    @property
+    def archived(self) -> int:
+        """How many objects must be restored before they can be read."""
+        return sum(1 for o in self.objects if o.info.archived)
+
+
+def observe(artifact: Artifact, store: Store, progress: Progress) -> Observation:
+    """Describe every object that ``artifact`` means, without reading bytes.
+
+    A URI without a trailing slash means the object of exactly that key if there is one,
+    else the tree below ``key/``; never a sibling that only shares the text.
+
+    Raises:
+        ObjectNotFoundError: There is neither such an object nor anything below it.
+        ManifestError: The patterns select nothing.
+        UnsafePathError: A key that ends in ``/`` has content.
+        StoreError: The source refused or failed.
+    """
+    progress.begin("listing", objects=None, size=None)
+    try:
+        alone = None if artifact.uri.is_tree else _single(artifact, store)
+        if alone is not None:
+            progress.advance(objects=1)
+            named = Observed(_renamed(artifact, artifact.uri.file_name), alone)
+            return Observation(kind=Kind.FILE, objects=(named,))
+        return _tree(artifact, store, progress)
+    finally:
+        progress.end()
+
+
+def _single(artifact: Artifact, store: Store) -> ObjectInfo | None:
+    """Return the object of exactly the declared key, or ``None`` if there is a tree."""
+    declared = artifact.declared
+    if declared.as_of is not None:
+        moment = datetime.fromisoformat(declared.as_of)
+        listed = store.scan(artifact.uri, as_of=moment)
+        return next((info for info in listed if info.uri == artifact.uri), None)
+    version = VersionId(declared.version) if declared.version is not None else None
+    try:
+        return store.head(artifact.uri, version)
+    except BucketNotFoundError:
+        raise
+    except ObjectNotFoundError:
+        if version is not None or artifact.uri.scheme in _WITHOUT_LISTING:
+            raise
+        return None
+
+
+def _tree(artifact: Artifact, store: Store, progress: Progress) -> Observation:
+    declared = artifact.declared
+    root = artifact.uri.as_tree()
+    as_of = datetime.fromisoformat(declared.as_of) if declared.as_of else None
+    selects = selector(declared.include, declared.exclude)
+    found: list[Observed] = []
+    markers = seen = 0
+    for info in store.scan(root, as_of=as_of):
+        progress.advance(objects=1)
+        key = root.relative(info.uri)
+        if key is None:
+            continue
+        seen += 1
+        if not selects(key):
+            continue
+        if key.endswith("/") or not key:
+            if info.size:
+                message = (
+                    f"`{info.uri}` ends in `/` and has {info.size} bytes, "
+                    "so it is no folder marker and no file name"
+                )
+                raise UnsafePathError(
+                    message,
+                    paths=[key],
+                    hint=f'add `exclude = ["{key}"]` to `{artifact.name}`',
+                )
+            markers += 1
+            continue
+        found.append(Observed(_renamed(artifact, key), info))
+    if not found:
+        raise _nothing(artifact, seen=seen, markers=markers)
+    found.sort(key=lambda o: o.path)
+    return Observation(kind=Kind.TREE, objects=tuple(found), markers=markers)
+
+
+def _renamed(artifact: Artifact, key: str) -> str:
+    return next((path for old, path in artifact.declared.rename if old == key), key)
+
+
+def _nothing(
+    artifact: Artifact, *, seen: int, markers: int
+) -> ObjectNotFoundError | ManifestError:
+    if seen > markers:
+        return ManifestError(
+            f"`artifacts.{artifact.name}`: none of the {seen} objects below "
+            f"`{artifact.uri.as_tree()}` is selected by `include` and `exclude`",
+            hint="`*` stays within one folder; `**/*.bin` means every folder",
+        )
+    when = f" at {artifact.declared.as_of}" if artifact.declared.as_of else ""
+    where = f"`{artifact.uri}`" if artifact.uri.is_tree else f"`{artifact.uri}` or below it"
+    return ObjectNotFoundError(
+        f"there is no object {'below' if artifact.uri.is_tree else 'at'} {where}{when}",
+        uri=str(artifact.uri),
+        hint="look for a typing error in the URI of "
+        f"`artifacts.{artifact.name}`, or upload the data first",
+    )

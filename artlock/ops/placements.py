@@ -1,0 +1,77 @@
+"""Where each locked object lands in the workspace."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from artlock.errors import PolicyError
+from artlock.model.lock import Kind
+from artlock.model.paths import fold
+from artlock.model.plan import Placement
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from artlock.model.lock import Lockfile
+    from artlock.model.manifest import Artifact
+    from artlock.ops.project import Project
+
+
+def placements_of(
+    project: Project, lock: Lockfile, artifacts: Sequence[Artifact]
+) -> list[Placement]:
+    """Return a placement for each row of the artifacts; links have none.
+
+    Raises:
+        PolicyError: A file would land on one of the project's own files, or in the cache.
+    """
+    placements: list[Placement] = []
+    for artifact in artifacts:
+        locked = lock.get(artifact.name)
+        if locked is None:
+            continue
+        is_file = locked.kind is Kind.FILE
+        refuse_overlap(project, artifact)
+        placements += [
+            Placement(artifact.target(row.path, is_file=is_file), artifact.name, row)
+            for row in locked.objects
+        ]
+    return placements
+
+
+def refuse_overlap(project: Project, artifact: Artifact) -> None:
+    """Refuse a place that shares folders with the cache or a local source (hazard 2.26).
+
+    A file that is its own source would be removed by a later sync as something that artlock
+    wrote.
+
+    Raises:
+        PolicyError: It does.
+    """
+    cache = project.runtime.cache_root
+    place = project.root / artifact.folder
+    if _overlap(place, cache):
+        message = (
+            f"`artifacts.{artifact.name}` would land at `{artifact.folder}`, which "
+            f"overlaps with the cache `{cache}`"
+        )
+        raise PolicyError(
+            message,
+            hint="change its `path`, or choose another cache with `--cache-dir`",
+        )
+    for uri in (artifact.uri, *artifact.mirrors):
+        if uri.scheme in {"file", ""} and _overlap(place, project.root / uri.local_path):
+            message = (
+                f"`artifacts.{artifact.name}` would land at `{artifact.folder}`, which "
+                f"overlaps with its own source `{uri}`"
+            )
+            raise PolicyError(
+                message,
+                hint="give it another `path`",
+            )
+
+
+def _overlap(one: Path, other: Path) -> bool:
+    first, second = f"{fold(str(one))}/", f"{fold(str(other)).removesuffix('/')}/"
+    return first.startswith(second) or second.startswith(first)

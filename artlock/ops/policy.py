@@ -1,0 +1,54 @@
+"""``[policy]`` of the manifest: what may be locked, and how well."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from artlock.model.lock import Kind
+
+if TYPE_CHECKING:
+    from artlock.model.lock import LockedArtifact
+    from artlock.model.manifest import Artifact, Policy
+    from artlock.model.tokens import Trust
+
+
+def problem_with_source(policy: Policy, artifact: Artifact) -> str | None:
+    """Return why the policy refuses an artifact's URI or a mirror's, or ``None``."""
+    if not policy.allow:
+        return None
+    for uri in (artifact.uri, *artifact.mirrors):
+        if not any(uri.is_allowed_by(prefix) for prefix in policy.allow):
+            return f"`artifacts.{artifact.name}`: `{uri}` is outside of `[policy] allow`"
+    return None
+
+
+def problems_with_rows(
+    policy: Policy, locked: LockedArtifact, *, require: Trust | None = None
+) -> list[str]:
+    """Return how an artifact falls short of the policy; a line each, with counts.
+
+    Args:
+        policy: What the manifest asks for.
+        locked: What was locked.
+        require: Asked for on the command line; the stricter of the two counts.
+    """
+    if locked.kind is Kind.LINK:
+        return []
+    problems = []
+    least = policy.require
+    if require is not None and require.reaches(least):
+        least = require
+    weak = [row for row in locked.objects if not row.trust.reaches(least)]
+    if weak:
+        problems.append(
+            f"`{locked.name}`: {len(weak):,} of {len(locked.objects):,} objects have trust "
+            f"below `{least}`, such as `{weak[0].path}` (`{weak[0].trust}`)"
+        )
+    if policy.require_version_ids:
+        unversioned = [row for row in locked.objects if not row.version]
+        if unversioned:
+            problems.append(
+                f"`{locked.name}`: {len(unversioned):,} of {len(locked.objects):,} objects "
+                f"have no version ID, such as `{unversioned[0].path}`"
+            )
+    return problems

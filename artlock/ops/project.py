@@ -1,0 +1,252 @@
+"""A folder with ``artifacts.toml``: its two files, read, and the lockfile written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from artlock.errors import LockfileError, ManifestError, WorkspaceError
+from artlock.formats.lockfile import format_lockfile, parse_lockfile, read_lockfile
+from artlock.formats.manifest import parse_manifest
+from artlock.fs.atomic import replace_file
+from artlock.fs.mutex import Mutex
+from artlock.model.lock import Lockfile
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from artlock.model.lock import LockedArtifact
+    from artlock.model.manifest import Artifact, Manifest
+    from artlock.ops.runtime import Runtime
+
+MANIFEST = "artifacts.toml"
+LOCKFILE = "artifacts.lock"
+PARTS = "artifacts.lock.d"
+STATE = ".artlock"
+"""Folder of what artlock remembers about this workspace; never in git."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Project:
+    """A manifest where it lies.
+
+    Attributes:
+        root: The folder of ``artifacts.toml``; absolute.
+        manifest_text: What ``manifest`` was read from.
+    """
+
+    root: Path
+    manifest: Manifest
+    manifest_text: str
+    runtime: Runtime
+
+    @classmethod
+    def open(cls, start: Path, runtime: Runtime) -> Project:
+        """Find and read the manifest in ``start`` or above it.
+
+        Raises:
+            ManifestError: There is none, or it is not valid.
+        """
+        root = find_root(start)
+        return cls.of(root, read_manifest(root), runtime)
+
+    @classmethod
+    def of(cls, root: Path, text: str, runtime: Runtime) -> Project:
+        """Make a project of a manifest's text, which need not be on disk yet.
+
+        Raises:
+            ManifestError: The text is not valid.
+        """
+        manifest = parse_manifest(text)
+        return cls(root=root, manifest=manifest, manifest_text=text, runtime=runtime)
+
+    @property
+    def state(self) -> Path:
+        """The folder of what artlock remembers about this workspace."""
+        return self.root / STATE
+
+    def read_lockfile(self) -> Lockfile:
+        """Return what is locked.
+
+        Raises:
+            LockfileError: There is no lockfile, or it is not valid.
+            PolicyError: It has a row that no declaration covers, or an unsafe path.
+        """
+        data = self.lockfile_bytes()
+        if data is None:
+            message = "there is no `artifacts.lock` here yet"
+            raise LockfileError(message, hint="run `artlock resolve`")
+        return parse_lockfile(data)
+
+    def lockfile_bytes(self) -> bytes | None:
+        """Return the lockfile as it is on disk, or ``None`` if there is none.
+
+        Raises:
+            LockfileError: It cannot be read, or it is split into parts.
+        """
+        path = self.root / LOCKFILE
+        if (self.root / PARTS).is_dir():
+            message = (
+                f"`{PARTS}/` is here: a later version of artlock keeps large artifacts "
+                "in parts, which this version cannot read"
+            )
+            raise LockfileError(
+                message,
+                hint="upgrade artlock",
+            )
+        try:
+            return path.read_bytes()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            message = f"`{LOCKFILE}` cannot be read: {error.strerror}"
+            raise LockfileError(message) from error
+
+    def write_lockfile(self, lock: Lockfile, *, before: bytes | None) -> bool:
+        """Replace the lockfile if its bytes differ; tell whether they did.
+
+        All or nothing, and durable; read back before it gets its name (hazard 3.4).
+
+        Args:
+            lock: What is to be locked.
+            before: The bytes that ``lock`` was made from; if somebody changed the file
+                since, nothing is written.
+
+        Raises:
+            WorkspaceError: It cannot be written, or was changed meanwhile.
+        """
+        data = format_lockfile(lock)
+
+        def check(written: bytes) -> None:
+            if read_lockfile(written).lock != lock:
+                message = f"`{LOCKFILE}` did not survive being written"
+                raise WorkspaceError(message)
+
+        with self.mutex("writing artifacts.lock"):
+            if self.lockfile_bytes() != before:
+                message = (
+                    f"`{LOCKFILE}` changed while this command ran; nothing was written"
+                )
+                raise WorkspaceError(
+                    message,
+                    hint="run the command again",
+                )
+            try:
+                return replace_file(self.root / LOCKFILE, data, check=check)
+            except OSError as error:
+                message = f"`{LOCKFILE}` cannot be written: {error.strerror}"
+                raise WorkspaceError(message) from error
+
+    def mutex(self, purpose: str) -> Mutex:
+        """Return the mutex of this workspace.
+
+        Raises:
+            WorkspaceError: The state folder cannot be made.
+        """
+        try:
+            self.state.mkdir(exist_ok=True)
+        except OSError as error:
+            message = f"`{STATE}` cannot be made: {error.strerror}"
+            raise WorkspaceError(message) from error
+        return Mutex(self.state / "mutex", purpose=purpose)
+
+    def chosen(self, names: Iterable[str], groups: Iterable[str] = ()) -> list[Artifact]:
+        """Return the artifacts of those names or groups; all if none are given.
+
+        Raises:
+            ManifestError: There is no artifact of that name, or none in that group.
+        """
+        names, groups = list(names), list(groups)
+        if not names and not groups:
+            return list(self.manifest.artifacts)
+        known = {a.name for a in self.manifest.artifacts}
+        grouped = {g for a in self.manifest.artifacts for g in a.groups}
+        for wanted, have, what in ((names, known, "artifact"), (groups, grouped, "group")):
+            for name in wanted:
+                if name not in have:
+                    message = f"there is no {what} `{name}` in `{MANIFEST}`"
+                    raise ManifestError(
+                        message,
+                        hint=_nearest(name, have),
+                    )
+        return [
+            a
+            for a in self.manifest.artifacts
+            if a.name in names or set(a.groups) & set(groups)
+        ]
+
+
+def find_root(start: Path) -> Path:
+    """Return the nearest folder at or above ``start`` that has a manifest, absolute.
+
+    Raises:
+        ManifestError: There is none.
+    """
+    try:
+        here = start.resolve(strict=True)
+    except OSError as error:
+        message = f"there is no folder `{start}`"
+        raise ManifestError(message) from error
+    for folder in (here, *here.parents):
+        if (folder / MANIFEST).is_file():
+            return folder
+    message = f"there is no `{MANIFEST}` here or above"
+    raise ManifestError(message, hint="run `artlock init` to make one")
+
+
+def read_manifest(root: Path) -> str:
+    """Return the manifest's text, line ends as they are.
+
+    Raises:
+        ManifestError: It cannot be read, or is not UTF-8.
+    """
+    try:
+        return (root / MANIFEST).read_bytes().decode("utf-8")
+    except UnicodeDecodeError as error:
+        message = f"`{MANIFEST}` is not UTF-8: byte {error.start}"
+        raise ManifestError(message) from error
+    except OSError as error:
+        message = f"`{MANIFEST}` cannot be read: {error.strerror}"
+        raise ManifestError(message) from error
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    import difflib  # noqa: PLC0415 - only for a mistake
+
+    near = difflib.get_close_matches(name, list(known), 1)
+    if near:
+        return f"did you mean `{near[0]}`?"
+    return (
+        f"there are: {', '.join(f'`{k}`' for k in sorted(known))}" if known else "none yet"
+    )
+
+
+def stale_reasons(manifest: Manifest, lock: Lockfile) -> list[tuple[str, str]]:
+    """Return ``(artifact, why)`` for everything in which the lockfile is stale, by name."""
+    reasons = []
+    for artifact in manifest.artifacts:
+        locked = lock.get(artifact.name)
+        if locked is None:
+            reasons.append((artifact.name, "declared, but not locked"))
+        elif not locked.answers(artifact):
+            reasons.append((artifact.name, _difference(artifact, locked)))
+    declared = {a.name for a in manifest.artifacts}
+    reasons += [
+        (a.name, "locked, but no longer declared")
+        for a in lock.artifacts
+        if a.name not in declared
+    ]
+    return sorted(reasons)
+
+
+def _difference(artifact: Artifact, locked: LockedArtifact) -> str:
+    now, then = artifact.declared, locked.declared
+    changed = [
+        field.replace("_", "-")
+        for field in now.__dataclass_fields__
+        if getattr(now, field) != getattr(then, field)
+    ]
+    if not changed:
+        return f"locked as a {locked.kind}, declared otherwise"
+    return f"declared with another {' and '.join(f'`{field}`' for field in changed)}"

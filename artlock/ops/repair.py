@@ -1,0 +1,84 @@
+"""A lockfile in which git left conflict markers: what both sides agree on stays.
+
+Hosting services run no merge drivers, so people meet such files. Rows that are equal on
+both sides are kept; an artifact with any other row is disputed, and is listed again by
+``resolve``.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field, replace
+
+from artlock.errors import LockfileError
+from artlock.formats.lockfile import parse_lockfile
+from artlock.model.lock import LockedArtifact, Lockfile
+
+_MARKER = re.compile(rb"^(<{7,}|\|{7,}|={7,}|>{7,})(?: .*)?\r?$")
+
+
+@dataclass(frozen=True, slots=True)
+class Repaired:
+    """What could be read.
+
+    Attributes:
+        lock: Rows that both sides have.
+        disputed: Names of artifacts in which the sides differ.
+    """
+
+    lock: Lockfile = field(default_factory=Lockfile)
+    disputed: frozenset[str] = frozenset()
+
+
+def read_with_markers(data: bytes) -> Repaired:
+    """Read a lockfile that may have conflict markers.
+
+    Raises:
+        LockfileError: A side is not a lockfile; without markers, what ``parse_lockfile``
+            says.
+        PolicyError: A side has a row that its declaration does not cover.
+    """
+    if b"<<<<<<<" not in data:
+        return Repaired(parse_lockfile(data))
+    ours, theirs = (parse_lockfile(side) for side in _sides(data))
+    names = {a.name for a in (*ours.artifacts, *theirs.artifacts)}
+    agreed: list[LockedArtifact] = []
+    disputed: set[str] = set()
+    for name in sorted(names):
+        mine, other = ours.get(name), theirs.get(name)
+        if mine is None or other is None or mine != other:
+            disputed.add(name)
+        if mine is not None and other is not None:
+            common = set(mine.objects) & set(other.objects)
+            rows = tuple(row for row in mine.objects if row in common)
+            agreed.append(mine if mine == other else replace(mine, objects=rows))
+    return Repaired(replace(ours, artifacts=tuple(agreed)), frozenset(disputed))
+
+
+def _sides(data: bytes) -> tuple[bytes, bytes]:
+    """Return the text as each side of the merge had it; a common base is left out."""
+    ours: list[bytes] = []
+    theirs: list[bytes] = []
+    both = [ours, theirs]
+    taking = both
+    for line in data.splitlines(keepends=True):
+        marker = _MARKER.match(line.rstrip(b"\n"))
+        if marker is None:
+            for side in taking:
+                side.append(line)
+        elif marker[1][:1] == b"<":
+            taking = [ours]
+        elif marker[1][:1] == b"|":
+            taking = []  # the common base
+        elif marker[1][:1] == b"=":
+            taking = [theirs]
+        else:
+            taking = both
+    if taking is not both:
+        message = "`artifacts.lock` has conflict markers that do not pair"
+        raise LockfileError(
+            message,
+            hint="take one side with `git checkout --ours artifacts.lock`, then run "
+            "`artlock resolve`",
+        )
+    return b"".join(ours), b"".join(theirs)

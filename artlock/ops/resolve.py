@@ -1,0 +1,257 @@
+"""Manifest to lockfile: what is locked stays (``resolve``), or moves on (``update``)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from artlock.errors import AccessDeniedError, ArtlockError, ManyErrors, PolicyError
+from artlock.formats.lockfile import format_lockfile
+from artlock.model.diff import diff
+from artlock.model.lock import Kind, LockedArtifact, Lockfile
+from artlock.model.manifest import ChecksumPolicy
+from artlock.model.safety import check_artifact
+from artlock.model.tokens import Trust
+from artlock.ops.digesting import with_digests
+from artlock.ops.observe import observe
+from artlock.ops.placements import refuse_overlap
+from artlock.ops.policy import problem_with_source
+from artlock.ops.repair import Repaired, read_with_markers
+from artlock.ops.rows import refreshed
+from artlock.ops.sources import Sources
+from artlock.ops.vault import Vault
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from artlock.model.diff import Change
+    from artlock.model.lock import LockedObject
+    from artlock.model.manifest import Artifact, Declaration
+    from artlock.ops.project import Project
+
+_READ_ALWAYS = frozenset({"http", "https", "file", ""})
+"""Schemes whose objects have no checksum unless their bytes are read once."""
+_SHRINK_FROM = 10
+_SHRINK_TO = 0.5
+"""An artifact of at least ten objects that loses more than half of them needs a yes."""
+
+
+class Pins(StrEnum):
+    """What becomes of pins that are in the lockfile.
+
+    ``KEEP`` lists only what is new or declared otherwise; ``MOVE`` lists the chosen
+    artifacts and takes what their sources hold now; ``FORGET`` does so as if nothing had
+    been locked.
+    """
+
+    KEEP = "keep"
+    MOVE = "move"
+    FORGET = "forget"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resolution:
+    """What a resolve came to.
+
+    Attributes:
+        lock: The lockfile as it is or would be.
+        changes: From the lockfile before to ``lock``.
+        written: Whether the file was written.
+        differs: Whether its bytes are, or were, to change.
+        listed: Names of the artifacts whose sources were asked.
+        markers: Zero-byte ``folder/`` keys that were skipped.
+        read_size: Bytes that were read to get digests.
+    """
+
+    lock: Lockfile
+    changes: tuple[Change, ...]
+    written: bool
+    differs: bool
+    listed: tuple[str, ...]
+    markers: int
+    read_size: int
+
+
+def resolve(
+    project: Project,
+    names: Sequence[str] | None = None,
+    *,
+    pins: Pins = Pins.KEEP,
+    digest_all: bool = False,
+    write: bool = True,
+    allow_shrink: bool = False,
+) -> Resolution:
+    """Make the lockfile answer the manifest.
+
+    The lockfile is written once, at the end, if its bytes differ; if anything fails it
+    stays as it was. Artifacts that are no longer declared leave it.
+
+    Args:
+        project: The manifest and where it lies.
+        names: Only these artifacts; all if ``None``. Others stay as they are locked.
+        pins: What becomes of pins that are in the lockfile.
+        digest_all: Read every object that has no digest yet.
+        write: Write the lockfile; else only tell what would be written.
+        allow_shrink: Accept that an artifact loses most of its objects.
+
+    Raises:
+        ManyErrors: Several artifacts failed; nothing was written.
+        StoreError: A source refused or failed; nothing was written.
+        PolicyError: A source, key or setting is not allowed; nothing was written.
+    """
+    every = project.manifest.artifacts if names is None else ()
+    chosen = {a.name for a in (project.chosen(names) if names else every)}
+    before = project.lockfile_bytes()
+    repaired = Repaired() if before is None else read_with_markers(before)
+    artifacts: list[LockedArtifact] = []
+    errors: list[ArtlockError] = []
+    with Sources(project) as sources:
+        run = _Run(project, sources, pins, repaired.disputed, digest_all=digest_all)
+        for artifact in project.manifest.artifacts:
+            old = repaired.lock.get(artifact.name)
+            if artifact.name not in chosen and artifact.name not in repaired.disputed:
+                artifacts += [old] if old is not None else []
+                continue
+            try:
+                new = run.resolved(artifact, old)
+                _refuse_shrinking(old, new, allowed=allow_shrink)
+                artifacts.append(new)
+            except ArtlockError as error:
+                errors.append(error)
+    if errors:
+        raise _together(errors)
+    lock = replace(repaired.lock, artifacts=tuple(artifacts))
+    written = write and project.write_lockfile(lock, before=before)
+    return Resolution(
+        lock=lock,
+        changes=diff(repaired.lock, lock),
+        written=written,
+        differs=format_lockfile(lock) != before,
+        listed=tuple(run.listed),
+        markers=run.markers,
+        read_size=run.read_size,
+    )
+
+
+def _together(errors: list[ArtlockError]) -> ArtlockError:
+    if len(errors) == 1:
+        return errors[0]
+    return ManyErrors(
+        f"{len(errors)} artifacts could not be resolved; `artifacts.lock` is as it was",
+        errors,
+    )
+
+
+class _Run:
+    """One resolve: what it was told, and what it counts."""
+
+    def __init__(
+        self,
+        project: Project,
+        sources: Sources,
+        pins: Pins,
+        disputed: frozenset[str],
+        *,
+        digest_all: bool,
+    ) -> None:
+        self._project = project
+        self._sources = sources
+        self._pins = pins
+        self._disputed = disputed
+        self._digest_all = digest_all
+        self.listed: list[str] = []
+        self.markers = 0
+        self.read_size = 0
+
+    def resolved(self, artifact: Artifact, old: LockedArtifact | None) -> LockedArtifact:
+        """Return the artifact as it is to be locked; ``old`` is as it was."""
+        problem = problem_with_source(self._project.manifest.policy, artifact)
+        if problem is not None:
+            raise PolicyError(problem, hint="change `[policy] allow`, or the `uri`")
+        stays = (
+            self._pins is Pins.KEEP
+            and old is not None
+            and old.answers(artifact)
+            and artifact.name not in self._disputed
+        )
+        refuse_overlap(self._project, artifact)
+        new = old if stays and old is not None else self._asked(artifact, old)
+        check_artifact(new)
+        missing = [row for row in new.objects if row.trust is not Trust.STRONG]
+        if not missing or not (self._digest_all or _reads(artifact)):
+            return new
+        with Vault.open(self._project.runtime.cache_root) as vault:
+            rows, size = with_digests(
+                self._project, self._sources, artifact, vault, new, missing
+            )
+        self.read_size += size
+        return replace(new, objects=rows)
+
+    def _asked(self, artifact: Artifact, old: LockedArtifact | None) -> LockedArtifact:
+        link = LockedArtifact(
+            name=artifact.name, declared=artifact.declared, kind=Kind.LINK
+        )
+        if artifact.is_link:
+            return link
+        try:
+            return self._listed(artifact, old)
+        except AccessDeniedError as error:
+            if not artifact.link_if_denied:
+                raise
+            self._project.runtime.progress.notice(
+                f"`{artifact.name}` is locked as a link: {error.message}"
+            )
+            return link
+
+    def _listed(self, artifact: Artifact, old: LockedArtifact | None) -> LockedArtifact:
+        progress = self._project.runtime.progress
+        observation = observe(artifact, self._sources.store(artifact), progress)
+        self.listed.append(artifact.name)
+        self.markers += observation.markers
+        if observation.archived:
+            progress.notice(
+                f"`{artifact.name}`: {observation.archived} objects are archived and must "
+                "be restored before `artlock sync` can read them"
+            )
+        same_source = (
+            self._pins is not Pins.FORGET
+            and old is not None
+            and old.kind is observation.kind
+            and _source(old.declared) == _source(artifact.declared)
+        )
+        locked: dict[str, LockedObject] = {}
+        if same_source and old is not None:
+            locked = {row.path: row for row in old.objects}
+        keeps = self._pins is Pins.KEEP
+        return LockedArtifact(
+            name=artifact.name,
+            declared=artifact.declared,
+            kind=observation.kind,
+            objects=tuple(refreshed(observation.objects, locked, keep_pins=keeps)),
+            extra=old.extra if old is not None else (),
+        )
+
+
+def _reads(artifact: Artifact) -> bool:
+    policy = artifact.declared.checksum
+    return policy is ChecksumPolicy.BLAKE3 or artifact.uri.scheme in _READ_ALWAYS
+
+
+def _source(declared: Declaration) -> tuple[object, ...]:
+    return (declared.uri, declared.version, declared.as_of, declared.rename)
+
+
+def _refuse_shrinking(
+    old: LockedArtifact | None, new: LockedArtifact, *, allowed: bool
+) -> None:
+    """Guard against a listing that lost keys without an error (hazard 1.11)."""
+    if allowed or old is None or old.declared != new.declared:
+        return
+    before, after = len(old.objects), len(new.objects)
+    if before >= _SHRINK_FROM and after < before * _SHRINK_TO and old.kind is new.kind:
+        message = f"`{new.name}` would shrink from {before:,} to {after:,} objects"
+        raise PolicyError(
+            message,
+            hint="if the data was removed on purpose, add `--allow-shrink`",
+        )

@@ -1,0 +1,133 @@
+"""Open the stores that a project's artifacts need, under the settings that are in force."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Self
+
+from artlock.errors import ConfigError, PolicyError, StoreUnavailableError
+from artlock.model.reach import effective_access
+from artlock.ops.trusting import is_trusted, rules_of
+from artlock.stores.base import StoreContext
+from artlock.stores.schemes import open_store, store_key
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+
+    from artlock.model.manifest import Access, Artifact
+    from artlock.model.uri import Uri
+    from artlock.ops.project import Project
+    from artlock.stores.base import Store
+
+_LOCAL = frozenset({"file", ""})
+_BUCKETS = frozenset({"s3", "gs"})
+_STEERING = (
+    "AWS_ENDPOINT_URL_S3",
+    "AWS_ENDPOINT_URL",
+    "AWS_PROFILE",
+    "AWS_CONFIG_FILE",
+    "STORAGE_EMULATOR_HOST",
+)
+"""Variables that send requests for a bucket somewhere else."""
+
+
+class Sources:
+    """The open stores of one run; a context manager that closes them.
+
+    Artifacts in one bucket under the same settings share a store, and so its connections.
+    """
+
+    def __init__(self, project: Project) -> None:
+        self._project = project
+        self._trusted = is_trusted(project)
+        self._rules = rules_of(project.runtime.environ)
+        self._stores: dict[Hashable, Store] = {}
+        self._noticed: set[str] = set()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for store in self._stores.values():
+            store.close()
+
+    def store(self, artifact: Artifact, uri: Uri | None = None) -> Store:
+        """Return the store of an artifact's source, or of one of its mirrors.
+
+        Raises:
+            PolicyError: A setting without which it cannot be reached is not trusted.
+            ConfigError: A header needs a variable that is not set.
+            AccessDeniedError: There are no credentials.
+            StoreUnavailableError: It needs the network, and ``--offline`` was given.
+        """
+        uri = uri or artifact.uri
+        runtime = self._project.runtime
+        if runtime.offline and uri.scheme not in _LOCAL:
+            message = f"`{uri}` needs the network, and `--offline` was given"
+            raise StoreUnavailableError(message, uri=str(uri))
+        access, dropped = self._access(artifact, uri)
+        if dropped:
+            self._notice(
+                f"`{artifact.name}` is read anonymously: {', '.join(dropped)} in "
+                "`artifacts.toml` is not trusted (see `artlock trust`)"
+            )
+        key = store_key(uri, access)
+        if key not in self._stores:
+            context = StoreContext(
+                access=access,
+                project=self._project.root,
+                notice=self._notice,
+                may_connect=self._may_connect,
+                cross_check=runtime.settings.cross_checks(uri),
+                connections=runtime.jobs,
+            )
+            self._stores[key] = open_store(uri, context)
+        return self._stores[key]
+
+    def artifact(self, name: str) -> Artifact | None:
+        """Return the declared artifact of that name, or ``None``."""
+        return self._project.manifest.get(name)
+
+    def identity(self, artifact: Artifact, uri: Uri | None = None) -> str | None:
+        """Name the service that answers for a source, without connecting to it.
+
+        Equal names mean equal answers: whatever chooses another service is in the name, the
+        profile too, because its configuration may have an endpoint. What was learnt of a
+        pin holds for one name only.
+
+        Returns:
+            ``None`` where a setting that decides about it is not in force.
+        """
+        uri = uri or artifact.uri
+        try:
+            access, _ = self._access(artifact, uri)
+        except (PolicyError, ConfigError):
+            return None
+        environ = self._project.runtime.environ
+        told = [f"{name}={environ[name]}" for name in _STEERING if environ.get(name)]
+        own = [str(part) for part in (access.endpoint, access.profile, access.role_arn)]
+        return "\n".join([uri.scheme, *own, *(told if uri.scheme in _BUCKETS else ())])
+
+    def _access(self, artifact: Artifact, uri: Uri) -> tuple[Access, tuple[str, ...]]:
+        access, dropped = effective_access(
+            artifact,
+            self._project.runtime.settings,
+            trusted=self._trusted,
+            rules=self._rules,
+            environment=self._project.runtime.environ,
+            uri=uri,
+        )
+        if access.ca_bundle is not None:
+            # In a manifest it is relative to the project, wherever the command runs.
+            bundle = str(self._project.root / access.ca_bundle)
+            access = replace(access, ca_bundle=bundle)
+        return access, dropped
+
+    def _may_connect(self, host: str) -> bool:
+        return host in self._rules.hosts or self._project.runtime.settings.may_connect(host)
+
+    def _notice(self, text: str) -> None:
+        """Pass a remark on, once."""
+        if text not in self._noticed:
+            self._noticed.add(text)
+            self._project.runtime.progress.notice(text)

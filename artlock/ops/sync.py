@@ -1,0 +1,140 @@
+"""Make the workspace what the lockfile says: plan, fetch, materialize, remove."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from artlock.cache.projects import register
+from artlock.errors import PolicyError, StaleLockfileError
+from artlock.fs.root import Root
+from artlock.model.plan import FileState, SyncPlan
+from artlock.ops.memory import load_index, settled
+from artlock.ops.placements import placements_of
+from artlock.ops.policy import problem_with_source
+from artlock.ops.project import stale_reasons
+from artlock.ops.sources import Sources
+from artlock.ops.sync_run import SyncRun
+from artlock.ops.sync_values import SyncOptions, SyncReport
+from artlock.ops.vault import Vault
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from artlock.model.lock import Lockfile
+    from artlock.model.manifest import Artifact
+    from artlock.ops.project import Project
+
+__all__ = ["SyncOptions", "SyncReport", "settled_report", "survey_only", "sync"]
+
+
+def sync(
+    project: Project, names: Sequence[str] = (), options: SyncOptions | None = None
+) -> SyncReport:
+    """Make the workspace what the lockfile says; the lockfile is only read.
+
+    In two phases: first every missing byte comes into the cache and is verified, then the
+    workspace is touched. If anything fails in the first, the workspace is as it was and the
+    cache keeps what was verified. A run that was killed at any moment is completed by the
+    next one.
+
+    Args:
+        project: The manifest and where it lies.
+        names: Only these artifacts; all if empty.
+        options: What a person may choose.
+
+    Raises:
+        StaleLockfileError: The lockfile does not answer the manifest.
+        ConflictError: Files that a person changed would be lost; nothing was written.
+        ManyErrors: Several objects could not be fetched; the workspace is as it was.
+        IntegrityError: An object is not what was locked; the workspace is as it was.
+        StoreError: An object could not be fetched; the workspace is as it was.
+        WorkspaceError: The workspace cannot be written.
+        CacheError: The cache cannot be written.
+    """
+    options = options or SyncOptions()
+    if not (names or options.groups or options.exact) and (
+        known := settled_report(project)
+    ):
+        return known
+    lock = project.read_lockfile()
+    with _prepared(project, lock, names, options) as run:
+        report = run.report()
+        return run.carry_out(report) if options.write else report
+
+
+def settled_report(project: Project) -> SyncReport | None:
+    """Return the report of a sync that certainly has nothing to do."""
+    with Sources(project) as sources, Root(project.root) as root:
+        counts = settled(project, sources, root, load_index(project))
+    if counts is None:
+        return None
+    return SyncReport(
+        plan=SyncPlan.nothing_for(counts.files),
+        artifacts=counts.artifacts,
+        links=counts.links,
+        weak=counts.weak,
+    )
+
+
+def survey_only(
+    project: Project, lock: Lockfile, names: Sequence[str], options: SyncOptions
+) -> tuple[SyncPlan, Mapping[str, FileState]]:
+    """Return what a sync would do, and what stands at each target; nothing is written."""
+    with _prepared(project, lock, names, options) as run:
+        return run.report().plan, run.states
+
+
+@contextmanager
+def _prepared(
+    project: Project, lock: Lockfile, names: Sequence[str], options: SyncOptions
+) -> Iterator[SyncRun]:
+    """Open what a sync needs, and hold the workspace's mutex if it writes."""
+    artifacts = _to_sync(project, lock, names, options)
+    placements = placements_of(project, lock, artifacts)
+    with ExitStack() as stack:
+        if options.write:
+            stack.enter_context(project.mutex("sync"))
+        vault = stack.enter_context(Vault.open(project.runtime.cache_root))
+        if options.write:
+            # Shared: it keeps `cache prune` from removing what this run counts on.
+            stack.enter_context(vault.layout.mutex(purpose="sync"))
+            register(vault.layout, project.root)
+        root = stack.enter_context(Root(project.root))
+        sources = stack.enter_context(Sources(project))
+        whole = not names and not options.groups
+        yield SyncRun(
+            project,
+            lock,
+            vault,
+            root,
+            sources,
+            options,
+            artifacts=artifacts,
+            placements=placements,
+            scope=None if whole else frozenset(a.name for a in artifacts),
+        )
+
+
+def _to_sync(
+    project: Project, lock: Lockfile, names: Sequence[str], options: SyncOptions
+) -> list[Artifact]:
+    stale = stale_reasons(project.manifest, lock)
+    if stale and not options.frozen:
+        first, why = stale[0]
+        more = f", and {len(stale) - 1} more" if len(stale) > 1 else ""
+        message = f"`artifacts.lock` is stale: `{first}` is {why}{more}"
+        raise StaleLockfileError(
+            message,
+            hint="run `artlock resolve`, or sync what is locked with `--frozen`",
+        )
+    chosen = [a for a in project.chosen(names, options.groups) if lock.get(a.name)]
+    policy = project.manifest.policy
+    for artifact in chosen:
+        locked = lock.get(artifact.name)
+        declared = artifact.declared if locked is None else locked.declared
+        problem = problem_with_source(policy, replace(artifact, declared=declared))
+        if problem is not None:
+            raise PolicyError(problem, hint="change `[policy] allow`, or the `uri`")
+    return chosen

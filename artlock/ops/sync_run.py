@@ -1,0 +1,307 @@
+"""One sync, from looking at the workspace to remembering it."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from artlock.errors import BlobMissingError, ConflictError, WorkspaceError
+from artlock.fs.problems import raising
+from artlock.fs.walk import is_regular, stat_many, walk
+from artlock.model.lock import Kind
+from artlock.model.plan import FileState, SyncPlan, plan_sync
+from artlock.model.tokens import Trust
+from artlock.ops.blobs import Pinned
+from artlock.ops.materialize import Materializer, Write
+from artlock.ops.memory import Known, Settled, load_index, stamp_of, update_index
+from artlock.ops.space import refuse_without_space
+from artlock.ops.sync_fetch import SyncFetch
+from artlock.ops.sync_values import SyncOptions, SyncReport
+from artlock.ops.workspace import Survey
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from artlock.fs.root import Root
+    from artlock.model.digest import Digest
+    from artlock.model.lock import Lockfile
+    from artlock.model.manifest import Artifact
+    from artlock.model.plan import Placement
+    from artlock.ops.project import Project
+    from artlock.ops.sources import Sources
+    from artlock.ops.vault import Vault
+
+TRASH = ".artlock/trash"
+"""Where ``--force`` and ``--exact`` put what they move out of the way, a folder a run."""
+
+
+class SyncRun:
+    """One run: what it works on."""
+
+    def __init__(
+        self,
+        project: Project,
+        lock: Lockfile,
+        vault: Vault,
+        root: Root,
+        sources: Sources,
+        options: SyncOptions,
+        *,
+        artifacts: Sequence[Artifact],
+        placements: Sequence[Placement],
+        scope: frozenset[str] | None,
+    ) -> None:
+        self._project = project
+        self._lock = lock
+        self._vault = vault
+        self._root = root
+        self._sources = sources
+        self._options = options
+        self._pinned = Pinned(project, lock, sources)
+        self._index = load_index(project)
+        self._survey = Survey(
+            root, self._index, self._pinned, vault, jobs=project.runtime.jobs
+        )
+        self._fetcher = SyncFetch(project, lock, vault, sources, self._pinned)
+        self._digests: dict[str, Digest] = {}
+        self._artifacts = artifacts
+        self._placements = placements
+        self._scope = scope
+
+    @property
+    def states(self) -> Mapping[str, FileState]:
+        """What stands at each target; absent ones are left out."""
+        return self._survey.states
+
+    def report(self) -> SyncReport:
+        """Look at the workspace and decide."""
+        return SyncReport(
+            plan=self._plan(),
+            artifacts=len(self._artifacts),
+            links=sum(1 for a in self._artifacts if _is_link(self._lock, a)),
+            weak=sum(
+                1 for p in self._placements if p.row.trust in {Trust.ETAG, Trust.NONE}
+            ),
+        )
+
+    def _plan(self) -> SyncPlan:
+        placements = self._placements
+        self._survey.look(placements, scope=self._scope)
+        known = self._survey.known
+        self._digests = {
+            target: digest
+            for target, digest in known.items()
+            if self._vault.blobs.has(digest)
+        }
+        plan = plan_sync(
+            placements,
+            self._survey.states,
+            leftovers=self._survey.leftovers,
+            blob_of=lambda placement: self._digests.get(placement.target),
+        )
+        if plan.conflicts and not self._options.force and self._options.write:
+            number = len(plan.conflicts)
+            what, them = ("a file", "it") if number == 1 else (f"{number} files", "them")
+            message = f"sync would destroy {what} that artlock did not write"
+            raise ConflictError(
+                message,
+                paths=plan.conflicts,
+                hint=f"move {them} away, or let `artlock sync --force` move {them} into "
+                f"`{TRASH}/`; nothing was written",
+            )
+        return plan
+
+    def carry_out(self, report: SyncReport) -> SyncReport:
+        """Do what was planned."""
+        plan = report.plan
+        refuse_without_space(self._project, plan)
+        fetched, digests = self._fetcher.fetch(plan.fetch)
+        self._digests |= digests
+        trashed: list[str] = []
+        if plan.write or plan.remove:
+            trashed = self._materialize(plan)
+        if self._options.exact:
+            trashed += self._discard_unknown()
+        self._save_index(report)
+        return replace(
+            report,
+            fetched=len(fetched),
+            fetched_size=sum(item.size for item in fetched.values()),
+            trashed=tuple(trashed),
+        )
+
+    def _materialize(self, plan: SyncPlan) -> list[str]:
+        progress = self._project.runtime.progress
+        mode = self._options.link_mode or self._project.runtime.settings.link_mode
+        progress.begin("writing", objects=len(plan.write), size=plan.write_size)
+        try:
+            obstacles, occupied = self._conflicts(plan)
+            first, between, last = _removals(plan)
+            with (
+                raising(WorkspaceError, "cannot write to the workspace"),
+                Materializer(self._root, self._vault.blobs, mode, progress) as files,
+            ):
+                # What stands where a folder is needed goes first: nothing can be staged for
+                # a folder that cannot be made. What else is in a new file's way goes when
+                # all are staged, and everything else last: a crash in between leaves files
+                # that are missing, never a wrong one.
+                trashed = [self._root.discard(path, self._trash) for path in obstacles]
+                self._remove(first)
+                self._stage(files, plan.write)
+                self._refuse_changed(plan)
+                trashed += [self._root.discard(path, self._trash) for path in occupied]
+                self._remove(between)
+                files.place(p.target for p in plan.write)
+                self._remove(last)
+        finally:
+            progress.end()
+        return trashed
+
+    def _stage(self, files: Materializer, placements: Sequence[Placement]) -> None:
+        writes = [Write(p.target, self._digests[p.target], p.row.size) for p in placements]
+        missing = files.stage(writes)
+        if not missing:
+            return
+        # A blob vanished or was damaged since it was planned: fetch it again, once.
+        targets = {write.target for write in missing}
+        again = [p for p in placements if p.target in targets]
+        self._digests |= self._fetcher.fetch(again)[1]
+        still = files.stage(missing)
+        if still:
+            raise BlobMissingError(str(still[0].digest))
+
+    def _refuse_changed(self, plan: SyncPlan) -> None:
+        """Refuse to go on if a person changed something while bytes were fetched.
+
+        What was planned may be an hour old. Looked at once more right before the names are
+        given, so that nobody's work of that hour is lost.
+        """
+        replaced = [p.target for p in plan.write if p.target not in plan.conflicts]
+        targets = [*replaced, *plan.remove]
+        before = self._survey.stats
+        changed = [
+            target
+            for target, now in zip(targets, stat_many(self._root, targets), strict=True)
+            if _is_other(before.get(target), now)
+        ]
+        if changed:
+            message = "files were changed while their new bytes were fetched"
+            raise ConflictError(
+                message,
+                paths=sorted(changed),
+                hint="run `artlock sync` again; no file was replaced",
+            )
+
+    def _remove(self, targets: Sequence[str]) -> None:
+        for target in targets:
+            self._root.remove(target)
+            self._root.remove_empty_folders(target.rpartition("/")[0])
+
+    def _conflicts(self, plan: SyncPlan) -> tuple[list[str], list[str]]:
+        """Return what stands where folders are needed, and what stands at targets."""
+        obstacles: dict[str, None] = {}
+        occupied: list[str] = []
+        for target in plan.conflicts:
+            obstacle = self._root.obstruction(target.rpartition("/")[0])
+            if obstacle is None:
+                occupied.append(target)
+            else:
+                obstacles[obstacle] = None
+        return list(obstacles), occupied
+
+    @property
+    def _trash(self) -> str:
+        return f"{TRASH}/{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}"
+
+    def _discard_unknown(self) -> list[str]:
+        """Move what nothing locks out of the artifacts' folders; links are left alone."""
+        wanted = {p.target for p in self._placements}
+        folders = {
+            artifact.folder
+            for artifact in self._project.manifest.artifacts
+            if artifact.name in {p.artifact for p in self._placements}
+        }
+        with raising(WorkspaceError, "cannot look at the workspace"):
+            unknown = sorted(
+                path
+                for folder in folders
+                if folder not in wanted
+                for path, _ in walk(self._root, folder)
+                if path not in wanted
+            )
+            return [self._root.discard(path, self._trash) for path in unknown]
+
+    def _save_index(self, report: SyncReport) -> None:
+        """Remember the workspace as it is now, so that the next look costs only a stat.
+
+        A memory only: if it cannot be written, the next run reads the files once more.
+        """
+        plan = report.plan
+        known = {**self._survey.digests, **self._digests}
+        written = {p.target for p in plan.write}
+        fresh = [
+            Known(
+                placement=p,
+                digest=known[p.target],
+                pin=self._pinned.key(p),
+                before=None if p.target in written else self._survey.stats.get(p.target),
+            )
+            for p in self._placements
+            if p.target in written or p.target in self._survey.digests
+        ]
+        gone = frozenset((*plan.remove, *plan.left, *self._survey.vanished()))
+        # Of the whole project, and not of a lockfile that was used although it was stale.
+        whole = self._scope is None and not self._options.frozen and not plan.left
+        counts = Settled(
+            artifacts=report.artifacts,
+            links=report.links,
+            weak=report.weak,
+            files=len(self._placements),
+        )
+        stamp = stamp_of(self._project, self._sources) if whole else b""
+        done = (stamp, counts) if whole else None
+        update_index(self._project, self._root, self._index, fresh, gone, done)
+
+
+def _removals(plan: SyncPlan) -> tuple[list[str], list[str], list[str]]:
+    """Split what is removed.
+
+    Returns:
+        Files where a new file needs a folder, files in folders where there is to be a file,
+        and the rest.
+    """
+    removed = set(plan.remove)
+    targets = {placement.target for placement in plan.write}
+    needed = {folder for target in targets for folder in _above(target)} & removed
+    inside = {path for path in removed - needed if targets.intersection(_above(path))}
+    return sorted(needed), sorted(inside), sorted(removed - needed - inside)
+
+
+def _is_other(before: os.stat_result | None, now: os.stat_result | None) -> bool:
+    """Tell whether a regular file appeared, or is not as it was.
+
+    What vanished, folders and links are not judged here: nobody's bytes are in them.
+    """
+    if now is None or not is_regular(now):
+        return False
+    if before is None:
+        return True
+    return (before.st_mtime_ns, before.st_ctime_ns, before.st_size, before.st_ino) != (
+        now.st_mtime_ns,
+        now.st_ctime_ns,
+        now.st_size,
+        now.st_ino,
+    )
+
+
+def _above(path: str) -> Iterator[str]:
+    """Yield the folders that ``path`` is in, the innermost first."""
+    while path := path.rpartition("/")[0]:
+        yield path
+
+
+def _is_link(lock: Lockfile, artifact: Artifact) -> bool:
+    locked = lock.get(artifact.name)
+    return locked is not None and locked.kind is Kind.LINK

@@ -1,0 +1,110 @@
+"""The user's yes to a project's endpoints and identities: read, shown, recorded."""
+
+from __future__ import annotations
+
+import os
+import stat
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from artlock.errors import ConfigError
+from artlock.formats.trust import format_trust, parse_trust, parse_trust_rules, trust_path
+from artlock.fs.atomic import replace_file
+from artlock.model.trust import (
+    SensitiveSetting,
+    TrustRules,
+    TrustStore,
+    fingerprint,
+    sensitive_settings,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from artlock.ops.project import Project
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrustReport:
+    """What a project asks for, and whether it may.
+
+    Attributes:
+        settings: Each sensitive setting, sorted by artifact.
+        trusted: Whether the user said yes to exactly these.
+        by_environment: Those that ``ARTLOCK_TRUST`` covers.
+    """
+
+    settings: tuple[SensitiveSetting, ...]
+    trusted: bool
+    by_environment: tuple[SensitiveSetting, ...]
+
+
+def trust_report(project: Project) -> TrustReport:
+    """Tell what the manifest asks for that needs trust.
+
+    Raises:
+        ConfigError: The trust file or ``ARTLOCK_TRUST`` is not valid.
+    """
+    settings = sensitive_settings(project.manifest)
+    rules = rules_of(project.runtime.environ)
+    return TrustReport(
+        settings=settings,
+        trusted=is_trusted(project),
+        by_environment=tuple(s for s in settings if rules.covers(s)),
+    )
+
+
+def is_trusted(project: Project) -> bool:
+    """Tell whether the user said yes to exactly the settings that the manifest has now."""
+    settings = sensitive_settings(project.manifest)
+    if not settings:
+        return True
+    known = _read(trust_path(project.runtime.environ))
+    return known.trusts(str(project.root), fingerprint(settings))
+
+
+def set_trust(project: Project, *, trusted: bool) -> None:
+    """Record a yes to the settings that the manifest has now, or forget every yes.
+
+    Raises:
+        ConfigError: The trust file cannot be written, or others could change it.
+    """
+    path = trust_path(project.runtime.environ)
+    known = _read(path)
+    root = str(project.root)
+    print_ = fingerprint(sensitive_settings(project.manifest))
+    after = known.trusting(root, print_) if trusted else known.forgetting(root)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        replace_file(path, format_trust(after).encode())
+    except OSError as error:
+        message = f"`{path}` cannot be written: {error.strerror}"
+        raise ConfigError(message) from error
+
+
+def rules_of(environ: Mapping[str, str]) -> TrustRules:
+    """Return what ``ARTLOCK_TRUST`` trusts.
+
+    Raises:
+        ConfigError: It is malformed.
+    """
+    return parse_trust_rules(environ.get("ARTLOCK_TRUST", ""))
+
+
+def _read(path: Path) -> TrustStore:
+    """Read the trust file; one that others could have written is refused."""
+    try:
+        with path.open("rb") as file:
+            status = os.fstat(file.fileno())
+            text = file.read().decode("utf-8")
+    except FileNotFoundError:
+        return TrustStore()
+    except (OSError, UnicodeDecodeError) as error:
+        message = f"`{path}` cannot be read: {error}"
+        raise ConfigError(message) from error
+    owned = not hasattr(os, "geteuid") or status.st_uid in {os.geteuid(), 0}
+    if not owned or status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        message = f"`{path}` could have been written by others"
+        raise ConfigError(message, hint=f"run `chmod 600 {path}`")
+    return parse_trust(text, name=str(path))

@@ -1,0 +1,216 @@
+"""Read bytes again and judge them: of the workspace, the cache, or the sources."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from artlock.engine.threads import each
+from artlock.errors import (
+    EXIT_OK,
+    ArtlockError,
+    IntegrityError,
+    WorkspaceError,
+    gravest,
+)
+from artlock.fs.problems import reason
+from artlock.fs.root import Root
+from artlock.model.tokens import Trust
+from artlock.model.verification import Verification
+from artlock.ops.blobs import Pinned, known_digests
+from artlock.ops.pins import pin_of
+from artlock.ops.placements import placements_of
+from artlock.ops.sources import Sources
+from artlock.ops.vault import Vault
+from artlock.stores.base import TellsEtag
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from artlock.model.digest import Digest
+    from artlock.model.plan import Placement
+    from artlock.ops.project import Project
+
+_PIECE = 2**20
+
+
+class Place(StrEnum):
+    """Whose bytes are read."""
+
+    WORKSPACE = "workspace"
+    CACHE = "cache"
+    REMOTE = "remote"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerifyReport:
+    """The answer.
+
+    Attributes:
+        checked: How many objects were read and held.
+        size: Their bytes.
+        weak: How many of them had no digest or checksum to hold against.
+        missing: Subjects that are not there (workspace, cache).
+        errors: What did not hold or could not be read.
+    """
+
+    place: Place
+    checked: int
+    size: int
+    weak: int
+    missing: tuple[str, ...]
+    errors: tuple[ArtlockError, ...]
+
+    @property
+    def exit_code(self) -> int:
+        """4 if bytes were wrong, 3 if some could not be read, 1 if some are missing."""
+        codes = [error.exit_code for error in self.errors]
+        return gravest([*codes, 1 if self.missing else EXIT_OK])
+
+
+def verify(
+    project: Project, names: Sequence[str] = (), *, place: Place = Place.WORKSPACE
+) -> VerifyReport:
+    """Read every locked object at a place, whole, and hold it against its row.
+
+    Nothing is written, but a damaged blob of the cache is put aside.
+
+    Raises:
+        LockfileError: There is no lockfile, or it is not valid.
+        CacheError: The cache cannot be read.
+    """
+    lock = project.read_lockfile()
+    placements = placements_of(project, lock, project.chosen(names))
+    with (
+        Sources(project) as sources,
+        Vault.open(project.runtime.cache_root) as vault,
+        Root(project.root) as root,
+    ):
+        pinned = Pinned(project, lock, sources)
+        if place is Place.WORKSPACE:
+            return _judged(project, placements, lambda p: _in_workspace(root, p), place)
+        if place is Place.REMOTE:
+            at_source = _AtSource(sources, pinned)
+            return _judged(project, placements, at_source.read, place)
+        known = known_digests(placements, pinned, vault)
+        in_cache = _InCache(vault, known)
+        return _judged(project, placements, in_cache.read, place)
+
+
+def _judged(
+    project: Project,
+    placements: Sequence[Placement],
+    reader: Callable[[Placement], int | None],
+    place: Place,
+) -> VerifyReport:
+    progress = project.runtime.progress
+    total = sum(p.row.size for p in placements)
+    progress.begin("verifying", objects=len(placements), size=total)
+    missing: list[str] = []
+    errors: list[tuple[str, ArtlockError]] = []
+    checked = size = weak = 0
+    try:
+        for outcome in each(reader, placements, workers=project.runtime.jobs):
+            item = outcome.item
+            if outcome.error is not None:
+                errors.append((item.target, outcome.error))
+            elif outcome.result is None:
+                missing.append(item.target)
+            else:
+                checked += 1
+                size += outcome.result
+                weak += item.row.trust in {Trust.ETAG, Trust.NONE}
+            progress.advance(objects=1, size=item.row.size)
+    finally:
+        progress.end()
+    return VerifyReport(
+        place=place,
+        checked=checked,
+        size=size,
+        weak=weak,
+        missing=tuple(sorted(missing)),
+        errors=tuple(error for _, error in sorted(errors, key=lambda pair: pair[0])),
+    )
+
+
+def _in_workspace(root: Root, placement: Placement) -> int | None:
+    row = placement.row
+    check = Verification(
+        row.tokens, size=row.size, subject=placement.target, etag_is_md5=True
+    )
+    try:
+        with root.open_file(placement.target) as fd:
+            while data := os.read(fd, _PIECE):
+                check.update(data)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        message = f"`{placement.target}` cannot be read: {reason(error)}"
+        raise WorkspaceError(message) from error
+    verified = check.finish()
+    if verified.etag_differs and row.trust is Trust.ETAG:
+        raise IntegrityError(
+            subject=placement.target,
+            expected=f"etag:{row.tokens.etag}",
+            actual=str(verified.digest),
+            hint="the etag may be no MD5 at this store; lock a digest with "
+            "`artlock resolve --hash`",
+        )
+    return verified.size
+
+
+class _InCache:
+    """Reads the blobs that satisfy rows; each once, whoever shares it."""
+
+    def __init__(self, vault: Vault, known: Mapping[str, Digest]) -> None:
+        self._vault = vault
+        self._known = known
+
+    def read(self, placement: Placement) -> int | None:
+        """Return the size of an intact blob; ``None`` if the cache has none."""
+        digest = self._known.get(placement.target)
+        if digest is None or not self._vault.blobs.has(digest):
+            return None
+        if not self._vault.blobs.verify(digest):
+            raise IntegrityError(
+                subject=f"{placement.target} in the cache",
+                expected=str(digest),
+                actual="other bytes; the blob was put aside",
+                hint="run `artlock sync` to fetch it again",
+            )
+        return placement.row.size
+
+
+class _AtSource:
+    """Reads locked versions at their sources, without keeping them."""
+
+    def __init__(self, sources: Sources, pinned: Pinned) -> None:
+        self._sources = sources
+        self._pinned = pinned
+
+    def read(self, placement: Placement) -> int | None:
+        """Return the size of an object whose bytes held."""
+        row = placement.row
+        uri = self._pinned.uri(placement)
+        artifact = self._sources.artifact(placement.artifact)
+        if artifact is None:
+            return None
+        store = self._sources.store(artifact, uri)
+        pin = pin_of(row, uri)
+        tells = store.etag_is_md5(pin) if isinstance(store, TellsEtag) else None
+        compares = row.trust is Trust.ETAG and tells is True
+        check = Verification(
+            row.tokens, size=row.size, subject=str(uri), etag_is_md5=compares
+        )
+        for chunk in store.read(pin):
+            check.update(chunk)
+        verified = check.finish()
+        if verified.etag_differs:
+            raise IntegrityError(
+                subject=str(uri),
+                expected=f"etag:{row.tokens.etag}",
+                actual=str(verified.digest),
+            )
+        return verified.size

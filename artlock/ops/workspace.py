@@ -1,0 +1,243 @@
+"""What stands in the workspace, judged against the rows that should be there.
+
+Files that did not change since artlock last looked are known by their stat alone; all
+others are read. So a question that changes nothing costs a stat for each file.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from typing import TYPE_CHECKING
+
+from blake3 import blake3
+
+from artlock.engine.threads import each
+from artlock.errors import IntegrityError, WorkspaceError
+from artlock.fs.problems import raising, reason
+from artlock.fs.walk import stat_many, walk
+from artlock.model.digest import Digest
+from artlock.model.plan import FileState
+from artlock.model.tokens import Trust
+from artlock.model.verification import Verification
+from artlock.ops.blobs import known_digests
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from collections.abc import Set as AbstractSet
+
+    from artlock.cache.statindex import Entry, WorkspaceIndex
+    from artlock.fs.root import Root
+    from artlock.model.plan import Placement
+    from artlock.ops.blobs import Pinned
+    from artlock.ops.vault import Vault
+
+_PIECE = 2**20
+
+
+class Survey:
+    """Looks at a workspace, once.
+
+    Attributes:
+        states: Of every target; those that are not in it are absent.
+        leftovers: Of every file that artlock wrote and no placement wants any more.
+        digests: Of regular files at targets, by target, as far as they were learnt.
+        stats: Of files at targets and of leftovers, from before they were read.
+        known: Blobs that satisfy placements, by target, as far as that was asked and is
+            known.
+
+    Args:
+        root: The project's folder.
+        index: What artlock remembers of files that it wrote or read.
+        pinned: What identifies each placement.
+        vault: The cache: blobs that satisfy rows, and copies of what would be replaced.
+        jobs: Files to read at once.
+    """
+
+    def __init__(
+        self, root: Root, index: WorkspaceIndex, pinned: Pinned, vault: Vault, *, jobs: int
+    ) -> None:
+        self._root = root
+        self._index = index
+        self._pinned = pinned
+        self._vault = vault
+        self._jobs = jobs
+        self.states: dict[str, FileState] = {}
+        self.leftovers: dict[str, FileState] = {}
+        self.digests: dict[str, Digest] = {}
+        self.stats: dict[str, os.stat_result] = {}
+        self.known: dict[str, Digest] = {}
+
+    def look(
+        self, placements: Sequence[Placement], *, scope: frozenset[str] | None
+    ) -> None:
+        """Look at every target, and at what artlock wrote that nothing wants any more.
+
+        Args:
+            placements: What should be there.
+            scope: Artifacts whose leftovers count; ``None`` means all.
+
+        Raises:
+            WorkspaceError: Something cannot be looked at or read.
+        """
+        with raising(WorkspaceError, "cannot look at the workspace"):
+            described = stat_many(self._root, [p.target for p in placements])
+        others: list[tuple[Placement, os.stat_result | None]] = []
+        for placement, status in zip(placements, described, strict=True):
+            entry = None if status is None else self._trusted(placement.target, status)
+            if entry is not None and self._fits(placement, entry):
+                self.states[placement.target] = FileState.CURRENT
+            else:
+                others.append((placement, status))
+        self.known = known_digests([p for p, _ in others], self._pinned, self._vault)
+        self._judge(others)
+        with raising(WorkspaceError, "cannot look at the workspace"):
+            self._look_for_leftovers({p.target for p in placements}, scope)
+            self._unblock()
+            self._find_obstructions([p for p, status in others if status is None])
+
+    def vanished(self) -> list[str]:
+        """Return what artlock wrote, nothing wants, and is not there any more."""
+        return [p for p, state in self.leftovers.items() if state is FileState.ABSENT]
+
+    def _trusted(self, target: str, status: os.stat_result) -> Entry | None:
+        entry = self._index.get(target)
+        return entry if entry is not None and entry.matches(status) else None
+
+    def _fits(self, placement: Placement, entry: Entry) -> bool:
+        """Tell whether a file, as it is remembered, is what the row locks."""
+        checksum = placement.row.checksum
+        if checksum.startswith("blake3:"):
+            return checksum[7:71] == entry.digest.hex()
+        return entry.pin == self._pinned.key(placement)
+
+    def _judge(self, others: Sequence[tuple[Placement, os.stat_result | None]]) -> None:
+        doubtful: list[Placement] = []
+        for placement, status in others:
+            target = placement.target
+            if status is None:
+                continue
+            entry = self._trusted(target, status)
+            if entry is not None:
+                digest = Digest.blake3(entry.digest)
+                same = self.known.get(target) == digest
+                self.states[target] = FileState.CURRENT if same else FileState.OURS
+                self.digests[target] = digest
+                self.stats[target] = status
+            elif stat.S_ISREG(status.st_mode):
+                self.stats[target] = status
+                doubtful.append(placement)
+            else:
+                self.states[target] = self._special(target, status)
+        workers = max(1, min(self._jobs, len(doubtful)))
+        for outcome in each(self._read, doubtful, workers=workers):
+            if outcome.error is not None:
+                raise outcome.error
+            if outcome.result is not None:
+                target = outcome.item.target
+                self.states[target], self.digests[target] = outcome.result
+
+    def _read(self, placement: Placement) -> tuple[FileState, Digest]:
+        digest, fits = _read(self._root, placement)
+        target = placement.target
+        if self.known.get(target) == digest or (fits and target not in self.known):
+            return FileState.CURRENT, digest
+        entry = self._index.get(target)
+        if entry is not None and Digest.blake3(entry.digest) == digest:
+            return FileState.OURS, digest
+        kept = self._vault.blobs.has(digest)
+        return FileState.KEPT_ELSEWHERE if kept else FileState.FOREIGN, digest
+
+    def _look_for_leftovers(
+        self, wanted: AbstractSet[str], scope: frozenset[str] | None
+    ) -> None:
+        entries = [
+            entry
+            for entry in self._index.entries()
+            if entry.path not in wanted and (scope is None or entry.artifact in scope)
+        ]
+        described = stat_many(self._root, [entry.path for entry in entries])
+        for entry, status in zip(entries, described, strict=True):
+            self.leftovers[entry.path] = self._leftover(entry, status)
+            if status is not None:
+                self.stats[entry.path] = status
+
+    def _leftover(self, entry: Entry, status: os.stat_result | None) -> FileState:
+        if status is None:
+            return FileState.ABSENT
+        if entry.matches(status):
+            return FileState.OURS
+        if not stat.S_ISREG(status.st_mode):
+            state = self._special(entry.path, status)
+            return FileState.OURS if state is FileState.CURRENT else state
+        try:
+            with self._root.open_file(entry.path) as fd:
+                digest = _digest_of(fd)
+        except FileNotFoundError:
+            return FileState.ABSENT
+        same = digest == Digest.blake3(entry.digest)
+        return FileState.OURS if same else FileState.FOREIGN
+
+    def _special(self, target: str, status: os.stat_result) -> FileState:
+        """Judge what is no regular file: a link into the cache is what artlock made."""
+        if not stat.S_ISLNK(status.st_mode):
+            return FileState.BLOCKED
+        with raising(WorkspaceError, f"cannot look at `{target}`"):
+            linked = (self._root.path / target).readlink()
+        digest = self.known.get(target)
+        if digest is not None and linked == self._vault.blobs.path(digest):
+            return FileState.CURRENT if self._vault.blobs.has(digest) else FileState.OURS
+        ours = linked.is_relative_to(self._vault.layout.blobs)
+        return FileState.OURS if ours else FileState.BLOCKED
+
+    def _unblock(self) -> None:
+        """Let a file replace a folder that holds nothing but leftovers (hazard 2.24)."""
+        for target, state in self.states.items():
+            status = self._root.lstat(target) if state is FileState.BLOCKED else None
+            if status is None or not stat.S_ISDIR(status.st_mode):
+                continue
+            inside = [path for path, _ in walk(self._root, target)]
+            if all(self.leftovers.get(path) is FileState.OURS for path in inside):
+                self.states[target] = FileState.OURS
+
+    def _find_obstructions(self, absent: Sequence[Placement]) -> None:
+        """Find files and links that are where absent targets need a folder."""
+        folders = {p.target.rpartition("/")[0] for p in absent}
+        obstructed = {folder: self._root.obstruction(folder) for folder in folders}
+        for placement in absent:
+            obstacle = obstructed[placement.target.rpartition("/")[0]]
+            if obstacle is not None and self.leftovers.get(obstacle) is not FileState.OURS:
+                self.states[placement.target] = FileState.BLOCKED
+
+
+def _digest_of(fd: int) -> Digest:
+    hasher = blake3()
+    while data := os.read(fd, _PIECE):
+        hasher.update(data)
+    return Digest.blake3(hasher.digest())
+
+
+def _read(root: Root, placement: Placement) -> tuple[Digest, bool]:
+    """Return the digest of a file, and whether its bytes prove to be what the row locks.
+
+    An etag proves it only where it is the MD5 of the bytes; otherwise the store has to be
+    asked, and the file is not believed.
+    """
+    row = placement.row
+    tokens = row.tokens
+    check = Verification(tokens, size=None, subject=placement.target, etag_is_md5=True)
+    try:
+        with root.open_file(placement.target) as fd:
+            while data := os.read(fd, _PIECE):
+                check.update(data)
+    except OSError as error:
+        message = f"`{placement.target}` cannot be read: {reason(error)}"
+        raise WorkspaceError(message) from error
+    try:
+        verified = check.finish()
+    except IntegrityError:
+        return check.digest, False
+    proves = tokens.trust in {Trust.STRONG, Trust.STORE} or (
+        tokens.etag_like_md5 is not None and not verified.etag_differs
+    )
+    return verified.digest, proves and verified.size == row.size

@@ -1,0 +1,1 @@
+"""How fast artlock is, beside its peers, in one run: ``make bench``."""
