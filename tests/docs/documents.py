@@ -1,0 +1,66 @@
+"""Run every command with ``--json`` once, so that the reference can be held against it."""
+
+import json
+from pathlib import Path
+
+from tests.docs.transcripts import Session
+
+_COMMANDS = (
+    "artlock init --json",
+    'artlock add "${PWD%/*}/source/" --name numbers --json',
+    "artlock add labelbox://project/42 --name board --frozen --json",
+    "artlock resolve --json",
+    "artlock sync --json",
+    "artlock check --json",
+    "git add . && git commit -q -m First",
+    "printf three > ../source/one.txt",
+    "artlock status --remote --json",
+    "artlock check --remote --json",
+    "artlock update --json",
+    "artlock sync --dry-run --json",
+    "artlock diff --json",
+    "artlock ls --json",
+    "artlock verify --json",
+    "artlock digest --json",
+    "artlock fmt --check --json",
+    "artlock doctor --json",
+    "artlock completion bash --json",
+    "artlock cache dir --json",
+    "artlock cache size --json",
+    "artlock cache verify --json",
+    "artlock cache prune --dry-run --json",
+    "artlock rm board --json",
+    "artlock sync nothing --json",
+    "rm -r ../source && mkdir ../source && ln -s / ../source/out",
+    "artlock status --remote --json",
+    'printf \'[artifacts.e]\\nuri = "s3://e/"\\nendpoint = "https://e.example"\\n\''
+    " >> artifacts.toml",
+    "artlock trust --show --json",
+    "artlock check --remote --json",
+    "artlock status --json",
+)
+
+
+def real_documents(folder: Path) -> list[dict[str, object]]:
+    """Return what the commands print, in order, in a project that is made in ``folder``."""
+    session = Session(folder / "project")
+    session.run("mkdir ../source && printf one > ../source/one.txt")
+    session.run("git init -q -b main .")
+    found: list[dict[str, object]] = []
+    for command in _COMMANDS:
+        lines = session.run(command)
+        found += [json.loads(line) for line in lines if line.startswith("{")]
+    return found
+
+
+def shapes(value: object, path: str = "") -> set[str]:
+    """Return every key of a document with where it stands: ``changes[].path``."""
+    if isinstance(value, dict):
+        found = set()
+        for key, inner in value.items():
+            place = f"{path}.{key}" if path else str(key)
+            found |= {place} | shapes(inner, place)
+        return found
+    if isinstance(value, list):
+        return {shape for inner in value for shape in shapes(inner, f"{path}[]")}
+    return set()

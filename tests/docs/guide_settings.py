@@ -1,0 +1,154 @@
+"""Where each guide's commands run: what is there before, what happens meanwhile."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from testbed.seaweedfs import SeaweedFS
+from tests.docs.transcripts import Session
+
+_STARTED = ("git init -q -b main .", "artlock init --name project")
+_LOCAL = (
+    "mkdir -p ../source",
+    "printf one > ../source/one.txt",
+    "printf two > ../source/two.txt",
+    *_STARTED,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """What surrounds a guide.
+
+    Attributes:
+        before: Commands that run first.
+        put: Bucket to objects that are put into it first.
+        meanwhile: Deeds that happen right before a command of the page.
+        signed: Whether the environment has credentials for S3.
+        versioning: Of the buckets.
+    """
+
+    before: tuple[str, ...] = _STARTED
+    put: Mapping[str, Mapping[str, bytes]] = field(default_factory=dict)
+    meanwhile: Mapping[str, Callable[[SeaweedFS], object]] = field(default_factory=dict)
+    signed: bool = True
+    versioning: Literal["Enabled"] | None = None
+
+    def variables(self, s3: SeaweedFS) -> dict[str, str]:
+        """Return the environment of the page's reader."""
+        keys = {
+            "AWS_ACCESS_KEY_ID": s3.admin.access_key,
+            "AWS_SECRET_ACCESS_KEY": s3.admin.secret_key,
+            "AWS_REGION": "us-east-1",
+        }
+        return {"ENDPOINT": s3.endpoint} | (keys if self.signed else {})
+
+
+def _overwrite(s3: SeaweedFS) -> None:
+    s3.client().put_object(Bucket="team-scratch", Key="eval/easy.jsonl", Body=b"{}\n")
+
+
+def _retrain(s3: SeaweedFS) -> None:
+    s3.client().put_object(Bucket="models", Key="minilm/model.bin", Body=b"retrained")
+
+
+ROOT = Path(__file__).parents[2]
+PAGES = {
+    page.name: page
+    for page in (ROOT / "README.md", *(ROOT / "docs" / "guides").glob("*.md"))
+}
+SETTINGS = {
+    "README.md": Setting(
+        before=('export AWS_ENDPOINT_URL_S3="$ENDPOINT"', "git init -q -b main ."),
+        put={
+            "models": {
+                "minilm/config.json": b'{"layers": 6}\n',
+                "minilm/model.bin": b"weights" * 1000,
+            }
+        },
+        meanwhile={"artlock status --remote": _retrain},
+        versioning="Enabled",
+    ),
+    "pin-a-bucket-without-versioning.md": Setting(
+        before=('export AWS_ENDPOINT_URL_S3="$ENDPOINT"', *_STARTED),
+        put={
+            "team-scratch": {
+                "eval/easy.jsonl": b'{"question": "1 + 1"}\n',
+                "eval/hard.jsonl": b'{"question": "Why?"}\n',
+            }
+        },
+        meanwhile={"artlock status --remote": _overwrite},
+    ),
+    "share-a-cache-in-ci.md": Setting(
+        before=(
+            *_LOCAL,
+            'artlock add "${PWD%/*}/source/" --name numbers',
+        )
+    ),
+    "private-endpoints-and-trust.md": Setting(
+        before=(
+            *_STARTED,
+            "echo '[artifacts.frames]' >> artifacts.toml",
+            "echo 'uri = \"s3://camera/frames/\"' >> artifacts.toml",
+            'echo "endpoint = \\"$ENDPOINT\\"" >> artifacts.toml',
+        ),
+        put={"camera": {"frames/1.raw": b"\x00" * 64}},
+    ),
+    "public-buckets.md": Setting(
+        before=(
+            'export AWS_ENDPOINT_URL_S3="$ENDPOINT"',
+            *_STARTED,
+            'printf \'[artifacts.stations]\\nuri = "s3://public/stations/"\\n'
+            "anonymous = true\\n' >> artifacts.toml",
+        ),
+        put={"public": {"stations/list.csv": b"station\n1\n"}},
+        signed=False,
+    ),
+    "review-a-lockfile-change.md": Setting(
+        before=(
+            *_LOCAL,
+            'artlock add "${PWD%/*}/source/" --name numbers',
+            "git add .",
+            "git commit -q -m First",
+            "git checkout -q -b other",
+            "printf three > ../source/three.txt",
+            "artlock update",
+            "git commit -q -a -m Three",
+            "git checkout -q main",
+            "git checkout -q -b change",
+            "printf 2222 > ../source/two.txt",
+            "rm ../source/one.txt",
+            "artlock update",
+            "git commit -q -a -m Change",
+        )
+    ),
+}
+"""By the name of the page; the README has a tour that is run too."""
+
+
+def prepared(
+    setting: Setting, session: Session, s3: SeaweedFS
+) -> Callable[[str], list[str]]:
+    """Do what comes before the first command of a page.
+
+    Returns:
+        Runs a command of the page, after what happens right before it.
+    """
+    client = s3.client()
+    have = {bucket["Name"] for bucket in client.list_buckets()["Buckets"]}
+    for bucket, objects in setting.put.items():
+        if bucket not in have:
+            s3.create_bucket(bucket, setting.versioning)
+        for key, body in objects.items():
+            client.put_object(Bucket=bucket, Key=key, Body=body)
+    for command in setting.before:
+        session.run(command)
+
+    def run(command: str) -> list[str]:
+        deed = setting.meanwhile.get(command)
+        if deed is not None:
+            deed(s3)
+        return session.run(command)
+
+    return run
