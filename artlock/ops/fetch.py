@@ -40,7 +40,7 @@ LARGE = 64 * 2**20
 """Bytes from which an object is read in ranges, so that several overlap."""
 _PATIENCE_S = 2.0
 """How long an interrupted fetch waits for reads that may be stuck; they write no more."""
-_SLICE_OBJECTS = 4096
+_SLICE_OBJECTS = 8192
 _SLICE_BYTES = 2**30
 """One durable publication for so much: a crash loses at most this, a flush costs little."""
 _ELSEWHERE = (ObjectNotFoundError, ObjectChangedError, AccessDeniedError, IntegrityError)

@@ -207,6 +207,8 @@ def translate(error: Exception, uri: Uri, action: Action) -> StoreError:
             message = f"{failed}: the server's certificate is not trusted ({said})"
             hint = "set `ca-bundle` in your own configuration, or repair the server"
             return StoreError(message, uri=str(uri), hint=hint)
+        case botocore.HTTPClientError() if _is_recursion(error):
+            return _in_circles(uri, action)
         case _ if isinstance(error, _NO_ANSWER):
             return StoreUnavailableError(f"{failed}: {said}", uri=str(uri))
         case _:
@@ -223,9 +225,18 @@ def translated(uri: Uri, action: Action) -> Iterator[None]:
     except (Boto3Error, OSError, ValueError) as error:
         raise translate(error, uri, action) from error
     except RecursionError as error:
-        # botocore follows a redirect of a redirect for ever (hazard 1.25).
-        message = f"{action.verb} `{uri}` failed: the store sends it round in circles"
-        raise StoreError(message, uri=str(uri), hint=_REGION_HINT) from error
+        raise _in_circles(uri, action) from error
+
+
+def _is_recursion(error: botocore.HTTPClientError) -> bool:
+    """Tell whether the end of the stack was met within botocore's own HTTP client."""
+    return isinstance(error.kwargs.get("error"), RecursionError)
+
+
+def _in_circles(uri: Uri, action: Action) -> StoreError:
+    """Return the error of redirects that botocore follows for ever (hazard 1.25)."""
+    message = f"{action.verb} `{uri}` failed: the store sends it round in circles"
+    return StoreError(message, uri=str(uri), hint=_REGION_HINT)
 
 
 def _by_answer(error: botocore.ClientError, uri: Uri, action: Action) -> StoreError:

@@ -11,6 +11,8 @@ import binascii
 from collections.abc import Mapping
 from typing import Any
 
+from botocore.parsers import ResponseParserError
+
 from artlock.model.digest import (
     HEX_LENGTHS,
     Checksum,
@@ -42,13 +44,27 @@ def info_of(uri: Uri, answer: Mapping[str, Any], *, size: int | None = None) -> 
     version = answer.get("VersionId")
     return ObjectInfo(
         uri=uri,
-        size=answer["ContentLength"] if size is None else size,
+        size=length_of(answer) if size is None else size,
         version=None if version in {None, "", NULL_VERSION} else VersionId(version),
         tokens=tokens_of(answer),
         modified=answer.get("LastModified"),
         archived=_archived(answer),
         encoding=answer.get("ContentEncoding") or None,
     )
+
+
+def length_of(answer: Mapping[str, Any]) -> int:
+    """Return how long the body of an answer is said to be.
+
+    Raises:
+        ResponseParserError: It is not said, so that a cut could not be seen; as if the
+            answer could not be read, which a retry may help.
+    """
+    length: int | None = answer.get("ContentLength")
+    if length is None:
+        reason = "the answer does not tell its length"
+        raise ResponseParserError(reason)
+    return length
 
 
 def tokens_of(answer: Mapping[str, Any]) -> Tokens:

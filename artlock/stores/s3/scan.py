@@ -48,6 +48,11 @@ _HEADS_AT_ONCE = 16
 _NOT_FOUND = 404
 
 
+def is_directory_bucket(uri: Uri) -> bool:
+    """Tell whether this is S3 Express: no versions, no order, sessions (hazard 1.19)."""
+    return (uri.authority or "").endswith("--x-s3")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scan:
     """One question: what is live below ``prefix``.
@@ -71,8 +76,7 @@ class Scan:
             yield from self._choose()
 
     def _choose(self) -> Iterator[ObjectInfo]:
-        if (self.prefix.authority or "").endswith("--x-s3"):
-            # Directory buckets keep no versions (hazard 1.19).
+        if is_directory_bucket(self.prefix):
             yield from self._without_versions(is_sorted=False)
             return
         status = self._versioning()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -28,8 +28,8 @@ from artlock.stores.s3.failures import (
     translate,
     translated,
 )
-from artlock.stores.s3.heads import info_of, is_plain_md5
-from artlock.stores.s3.scan import NULL_VERSION, Scan
+from artlock.stores.s3.heads import info_of, is_plain_md5, length_of
+from artlock.stores.s3.scan import NULL_VERSION, Scan, is_directory_bucket
 from artlock.stores.s3.session import ATTEMPTS, Connection, connect
 from artlock.stores.transfer import (
     CHUNK_SIZE,
@@ -91,7 +91,7 @@ class S3Store:
         servers that are not AWS one for 1,000 objects as a check (hazard 1.11). Where
         versions may not be listed, or are mostly old, one for each object (1.9, 1.14).
         """
-        return Scan(
+        scan = Scan(
             connection=self._connect(),
             prefix=prefix,
             as_of=as_of,
@@ -99,7 +99,8 @@ class S3Store:
             cross_check=self._context.cross_check,
             head=self.head,
             page_size=self._page_size,
-        ).run()
+        )
+        yield from scan.run()
 
     def head(self, uri: Uri, version: VersionId | None = None) -> ObjectInfo:
         """Describe an object or one version of it; see ``Store.head``.
@@ -107,9 +108,11 @@ class S3Store:
         One request; more only to find out why it failed.
         """
         try:
-            return info_of(uri, self._head(uri, version))
+            answer = self._head(uri, version)
         except ClientError as error:
             return self._explained(error, uri, version)
+        with translated(uri, Action.HEAD):
+            return info_of(uri, answer)
 
     def read(self, pin: Pin, span: Span | None = None) -> Iterator[Buffer]:
         """Yield the bytes of one state of an object; see ``Store.read``.
@@ -117,7 +120,7 @@ class S3Store:
         Where versions may not be read, the current state is, on condition that its etag is
         that of the pin (hazard 1.14).
         """
-        read = self._read if is_addressable(pin.uri.key) else self._read_with_boto3
+        read = self._reader(pin.uri)
         if self._versions_are_denied and pin.version is not None and pin.etag is not None:
             pin = replace(pin, version=None)
         chunks = read(pin, span)
@@ -143,7 +146,7 @@ class S3Store:
         """
         if not self._connect().is_aws or pin.etag is None:
             return None
-        if "-" in pin.etag or (pin.uri.authority or "").endswith("--x-s3"):
+        if "-" in pin.etag or is_directory_bucket(pin.uri):
             return False
         action = Action.HEAD if pin.version is None else Action.HEAD_VERSION
         with translated(pin.uri, action):
@@ -224,13 +227,18 @@ class S3Store:
 
     # -- read --------------------------------------------------------------------------
 
+    def _reader(self, uri: Uri) -> Callable[[Pin, Span | None], Iterator[Buffer]]:
+        # Directory buckets want a session for their requests, which obstore does not open.
+        by_boto3 = is_directory_bucket(uri) or not is_addressable(uri.key)
+        return self._read_with_boto3 if by_boto3 else self._read
+
     def _read(self, pin: Pin, span: Span | None) -> Iterator[Buffer]:
         return self._connect().transfer.read(pin, span)
 
     def _without_version(
         self, pin: Pin, span: Span | None, denied: ForbiddenError
     ) -> tuple[Iterator[Buffer], Buffer | None]:
-        read = self._read if is_addressable(pin.uri.key) else self._read_with_boto3
+        read = self._reader(pin.uri)
         chunks = read(replace(pin, version=None), span)
         try:
             first = next(chunks, None)
@@ -245,7 +253,7 @@ class S3Store:
         if type(error) is not ObjectNotFoundError:
             return error  # it is the bucket
         try:
-            current = info_of(pin.uri, self._head(pin.uri, None))
+            current = self._head(pin.uri, None).get("VersionId") or NULL_VERSION
         except ClientError as other:
             if status_of(other) != _NOT_FOUND:
                 return error
@@ -253,11 +261,11 @@ class S3Store:
         except StoreError:
             return error
         else:
-            if pin.version is None or current.version == pin.version:
+            if pin.version in {None, current}:
                 return error
             message = (
                 f"version `{pin.version}` of `{pin.uri}` is gone; the current one is "
-                f"`{current.version or NULL_VERSION}`"
+                f"`{current}`"
             )
         hint = "look for the bytes in a cache or mirror, or run `artlock update`"
         return ObjectNotFoundError(message, uri=str(pin.uri), hint=hint)
@@ -272,9 +280,10 @@ class S3Store:
             parameters["IfMatch"] = f'"{pin.etag}"'
         with translated(pin.uri, action):
             answer = self._connect().client.get_object(**parameters)
-        start, end, size = _bounds(answer)
         body = answer["Body"]
         try:
+            with translated(pin.uri, action):
+                start, end, size = _bounds(answer)
             length = check_answer(
                 pin,
                 span,
@@ -306,7 +315,8 @@ def _bounds(answer: Mapping[str, Any]) -> tuple[int, int, int]:
     """Return start, end (exclusive) and size of the whole."""
     found = _CONTENT_RANGE.fullmatch(answer.get("ContentRange") or "")
     if found is None:
-        return 0, answer["ContentLength"], answer["ContentLength"]
+        size = length_of(answer)
+        return 0, size, size
     return int(found[1]), int(found[2]) + 1, int(found[3])
 
 

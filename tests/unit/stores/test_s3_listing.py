@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
+from itertools import islice
 
 import pytest
 from hypothesis import given
@@ -231,18 +232,19 @@ def test_4_16_a_marker_that_comes_again_is_an_error() -> None:
         return page(entry(str(len(asked))), more=True, marker=other)
 
     with pytest.raises(PageError, match="circles"):
-        list(follow(ask))
+        list(islice(follow(ask), 50))
     assert len(asked) <= 5
 
 
 def test_4_16_a_first_page_again_is_an_error() -> None:
+    again = follow(lambda _: page(entry(), more=True, marker=(("KeyMarker", "a"),)))
     with pytest.raises(PageError, match="circles"):
-        list(follow(lambda _: page(entry(), more=True, marker=(("KeyMarker", "a"),))))
+        list(islice(again, 50))
 
 
 def test_4_16_a_page_that_names_no_successor_is_an_error() -> None:
     with pytest.raises(PageError, match="not where"):
-        list(follow(lambda _marker: page(entry(), more=True)))
+        list(islice(follow(lambda _marker: page(entry(), more=True)), 50))
 
 
 def test_4_16_empty_pages_without_end_are_an_error() -> None:
@@ -253,7 +255,7 @@ def test_4_16_empty_pages_without_end_are_an_error() -> None:
         return page(more=True, marker=(("KeyMarker", str(len(asked))),))
 
     with pytest.raises(PageError, match="empty"):
-        list(follow(ask))
+        list(islice(follow(ask), 2 * MAX_EMPTY_PAGES))
     assert len(asked) == MAX_EMPTY_PAGES + 1
 
 

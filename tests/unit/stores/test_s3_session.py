@@ -231,3 +231,26 @@ def test_botocore_does_not_parse_a_listing_again(http_server: HttpServer) -> Non
     answer = client.list_object_versions(Bucket="bucket")
     assert session.PAGE in answer
     assert "IsTruncated" not in answer
+
+
+def test_1_19_a_directory_bucket_is_listed_plainly_and_read_by_boto3(
+    as_aws: HttpServer,
+) -> None:
+    bucket = "bucket--use1-az4--x-s3"
+    row = b"<Contents><Key>%s</Key><Size>3</Size><ETag>e</ETag></Contents>"
+    as_aws.put(
+        f"/{bucket}",
+        b"<ListBucketResult><IsTruncated>false</IsTruncated>%b%b</ListBucketResult>"
+        % (row % b"t/b", row % b"t/a"),
+    )
+    as_aws.put(f"/{bucket}/t/a", b"one", etag='"e"')
+    access = Access(region="us-east-1", anonymous=True)
+    store = S3Store(Uri("s3", bucket, ""), StoreContext(access=access), attempts=1)
+    found = list(store.scan(Uri("s3", bucket, "t/")))
+    assert [info.uri.key for info in found] == ["t/b", "t/a"]
+    assert all(info.version is None for info in found)
+    pin = Pin(uri=Uri("s3", bucket, "t/a"), size=3, etag="e")
+    assert b"".join(bytes(chunk) for chunk in store.read(pin)) == b"one"
+    agents = [request.header("User-Agent") or "" for request in as_aws.requests]
+    assert all("Botocore" in agent for agent in agents)
+    store.close()
