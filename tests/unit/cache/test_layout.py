@@ -25,13 +25,14 @@ REFERENCE = Path(__file__).parents[3] / "docs/reference/cache.md"
         ({"XDG_CACHE_HOME": "/x", "HOME": "/h"}, "/x/artlock"),
         ({"XDG_CACHE_HOME": "x", "HOME": "/h"}, "/h/.cache/artlock"),
         ({"HOME": "/h"}, "/h/.cache/artlock"),
-        ({}, f"{Path.home()}/.cache/artlock"),
     ],
 )
 def test_where_the_cache_is(environment: dict[str, str], expected: str) -> None:
-    if not environment:
-        expected = f"{Path.home()}/.cache/artlock"
     assert default_root(environment) == Path(expected)
+
+
+def test_without_any_variable_the_cache_is_in_the_home_of_the_user() -> None:
+    assert default_root({}) == Path.home() / ".cache/artlock"
 
 
 def test_a_relative_place_is_below_the_current_folder() -> None:
