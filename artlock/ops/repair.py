@@ -14,6 +14,14 @@ from artlock.errors import LockfileError
 from artlock.formats.lockfile import parse_lockfile
 from artlock.model.lock import LockedArtifact, Lockfile
 
+_BOTH, _OURS, _BASE, _THEIRS = "both", "ours", "base", "theirs"
+_STEPS = {
+    b"<": ({_BOTH}, _OURS),
+    b"|": ({_OURS}, _BASE),
+    b"=": ({_OURS, _BASE}, _THEIRS),
+    b">": ({_THEIRS}, _BOTH),
+}
+"""By the character of a marker: the parts that it may end, and the one that it begins."""
 _MARKER = re.compile(rb"^(<{7,}|\|{7,}|={7,}|>{7,})(?: .*)?\r?$")
 
 
@@ -59,26 +67,27 @@ def _sides(data: bytes) -> tuple[bytes, bytes]:
     """Return the text as each side of the merge had it; a common base is left out."""
     ours: list[bytes] = []
     theirs: list[bytes] = []
-    both = [ours, theirs]
-    taking = both
+    receivers = {_BOTH: (ours, theirs), _OURS: (ours,), _BASE: (), _THEIRS: (theirs,)}
+    part = _BOTH
     for line in data.splitlines(keepends=True):
         marker = _MARKER.match(line.rstrip(b"\n"))
         if marker is None:
-            for side in taking:
+            for side in receivers[part]:
                 side.append(line)
-        elif marker[1][:1] == b"<":
-            taking = [ours]
-        elif marker[1][:1] == b"|":
-            taking = []  # the common base
-        elif marker[1][:1] == b"=":
-            taking = [theirs]
-        else:
-            taking = both
-    if taking is not both:
-        message = "`artifacts.lock` has conflict markers that do not pair"
-        raise LockfileError(
-            message,
-            hint="take one side with `git checkout --ours artifacts.lock`, then run "
-            "`artlock resolve`",
-        )
+            continue
+        before, after = _STEPS[marker[1][:1]]
+        if part not in before:
+            raise _unpaired()
+        part = after
+    if part != _BOTH:
+        raise _unpaired()
     return b"".join(ours), b"".join(theirs)
+
+
+def _unpaired() -> LockfileError:
+    message = "`artifacts.lock` has conflict markers that do not pair"
+    return LockfileError(
+        message,
+        hint="take one side with `git checkout --ours artifacts.lock`, then run "
+        "`artlock resolve`",
+    )

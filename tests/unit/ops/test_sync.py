@@ -1,0 +1,814 @@
+import hashlib
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from artlock.cache.ranges import PartialFile
+from artlock.errors import (
+    AccessDeniedError,
+    ConfigError,
+    ConflictError,
+    IntegrityError,
+    ManyErrors,
+    ObjectChangedError,
+    ObjectNotFoundError,
+    PolicyError,
+    StaleLockfileError,
+    StoreUnavailableError,
+)
+from artlock.model.settings import LinkMode
+from artlock.ops import fetch as fetching
+from artlock.ops.sync import SyncOptions
+from testbed.faults import Fault, access_denied
+from tests.defaults import set_default
+from tests.unit.ops.conftest import MakeRemote
+from tests.unit.ops.remotes import Remote, reading
+from tests.unit.ops.workbench import Notices, Workbench, targets
+
+
+def locked_files(bench: Workbench, **files: str) -> None:
+    bench.put(**files)
+    bench.declare_files()
+    bench.update()
+
+
+# Requests.
+
+
+def test_a_sync_reads_each_object_once_and_describes_none(
+    bench: Workbench, remote: Remote
+) -> None:
+    names = [f"{number:02}" for number in range(20)]
+    for name in names:
+        remote.put(name, f"text of {name}")
+    bench.declare(data=remote.uri)
+    bench.resolve()
+    remote.forwarder.clear()
+    report = bench.sync()
+    assert sorted(remote.reads()) == names
+    assert remote.asked("HEAD") == 0
+    assert len(remote.forwarder.requests) == 20
+    assert (report.fetched, report.fetched_size) == (20, 20 * 10)
+
+
+def test_equal_content_is_read_once_whoever_wants_it(
+    bench: Workbench, remote: Remote
+) -> None:
+    remote.put("a", "same")
+    remote.put("b", "same")
+    bench.declare(one=remote.uri, two=remote.uri)
+    bench.resolve(digest_all=True)
+    bench.forget_cache()
+    remote.forwarder.clear()
+    bench.sync()
+    assert len(remote.reads()) == 1
+    assert len(bench.workspace()) == 4
+
+
+def test_a_second_sync_asks_nothing_and_opens_no_file(
+    bench: Workbench, remote: Remote
+) -> None:
+    remote.put("a", "1")
+    bench.put(b="2")
+    bench.declare(far=remote.uri, near=bench.files_uri)
+    bench.resolve()
+    bench.sync()
+    remote.forwarder.clear()
+    with opened_below(bench.root / "data") as opened:
+        assert bench.sync().plan.is_empty
+        assert bench.status().is_clean
+    assert remote.forwarder.requests == ()
+    assert opened == []
+
+
+@contextmanager
+def opened_below(folder: Path) -> Iterator[list[str]]:
+    """Collect what is opened for reading below ``folder``, by path or by name in it."""
+    opened: list[str] = []
+    names = {path.name for path in folder.rglob("*") if path.is_file()}
+
+    def note(event: str, arguments: tuple[object, ...]) -> None:
+        if listening and event == "open" and isinstance(arguments[0], (str, bytes)):
+            path = os.fsdecode(arguments[0])
+            if path in names or path.startswith(f"{folder}/"):
+                opened.append(path)
+
+    listening = True
+    sys.addaudithook(note)
+    yield opened
+    listening = False
+
+
+def test_the_collector_of_opened_files_sees_one(bench: Workbench) -> None:
+    locked_files(bench, a="1")
+    bench.sync()
+    bench.write("data/data/a", "2")
+    with opened_below(bench.root / "data") as opened:
+        bench.status()
+    assert opened == ["a"]
+
+
+# What is written.
+
+
+def test_versions_that_were_overwritten_and_deleted_come_as_they_were_locked(
+    bench: Workbench, remote: Remote
+) -> None:
+    remote.put("a", "old a")
+    remote.put("b", "old b")
+    bench.declare(data=remote.uri)
+    bench.resolve()
+    remote.put("a", "new a")
+    remote.delete("b")
+    bench.sync()
+    assert bench.data() == {"a": "old a", "b": "old b"}
+
+
+def test_1_13_an_overwrite_without_versions_is_never_delivered(
+    bench: Workbench, unversioned: Remote
+) -> None:
+    unversioned.put("a", "locked")
+    bench.declare(data=unversioned.uri)
+    bench.resolve()
+    unversioned.put("a", "other!")
+    with pytest.raises(ObjectChangedError) as caught:
+        bench.sync()
+    assert caught.value.exit_code == 4
+    assert "artlock update" in str(caught.value.hint)
+    assert bench.workspace() == {}
+    assert bench.cached() == set()
+
+
+def test_4_17_one_failure_leaves_the_workspace_and_keeps_the_rest(
+    bench: Workbench, remote: Remote
+) -> None:
+    for name in "abcd":
+        remote.put(name, f"text {name}")
+    bench.declare(data=remote.uri)
+    bench.resolve()
+    remote.forwarder.inject(access_denied(matches=reading("/c")))
+    with pytest.raises(AccessDeniedError, match="/c"):
+        bench.sync()
+    assert bench.workspace() == {}
+    assert bench.cached() == {"text a", "text b", "text d"}
+    remote.forwarder.heal()
+    remote.forwarder.clear()
+    bench.sync()
+    assert remote.reads() == ["c"]
+
+
+def test_several_failures_are_told_together(bench: Workbench, remote: Remote) -> None:
+    for name in "abc":
+        remote.put(name, f"text {name}")
+    bench.declare(data=remote.uri)
+    bench.resolve()
+    remote.forwarder.inject(Fault(kind="corrupt", matches=reading("/a")))
+    remote.forwarder.inject(access_denied(matches=reading("/b")))
+    remote.forwarder.inject(access_denied(matches=reading("/c")))
+    with pytest.raises(ManyErrors) as caught:
+        bench.sync()
+    assert len(caught.value.errors) == 2
+    assert caught.value.exit_code == 3
+
+
+def test_a_stale_lockfile_is_refused_and_frozen_takes_it_as_it_is(
+    bench: Workbench,
+) -> None:
+    locked_files(bench, a="1")
+    bench.declare_files('exclude = ["b"]')
+    with pytest.raises(StaleLockfileError, match="declared with another `exclude`"):
+        bench.sync()
+    assert bench.workspace() == {}
+    bench.sync(options=SyncOptions(frozen=True))
+    assert bench.data() == {"a": "1"}
+
+
+def test_names_and_groups_choose_artifacts(bench: Workbench) -> None:
+    bench.put(a="1")
+    bench.declare('groups = ["train", "serve"]', one=bench.files_uri, two=bench.files_uri)
+    bench.resolve()
+    bench.sync(options=SyncOptions(groups=("train",)))
+    assert list(bench.workspace()) == ["data/two/a"]
+    bench.sync("one")
+    assert sorted(bench.workspace()) == ["data/one/a", "data/two/a"]
+    for options, names in ((SyncOptions(groups=("none",)), ()), (SyncOptions(), ("none",))):
+        with pytest.raises(ConfigError, match="`none`"):
+            bench.sync(*names, options=options)
+
+
+def test_a_chosen_artifact_does_not_remove_what_others_left(bench: Workbench) -> None:
+    bench.put(a="1", b="2")
+    bench.declare(one=bench.files_uri, two=bench.files_uri)
+    bench.resolve()
+    bench.sync()
+    (bench.source / "b").unlink()
+    bench.update()
+    bench.sync("one")
+    assert sorted(bench.workspace()) == ["data/one/a", "data/two/a", "data/two/b"]
+
+
+def test_a_dry_run_writes_nothing(bench: Workbench) -> None:
+    locked_files(bench, a="1")
+    report = bench.sync(options=SyncOptions(write=False))
+    assert targets(report.plan.write) == ["data/data/a"]
+    assert bench.workspace() == {}
+
+
+# What people did.
+
+
+def test_2_20_a_file_that_a_person_wrote_stops_everything(bench: Workbench) -> None:
+    locked_files(bench, a="1", b="2")
+    bench.write("data/data/a", "mine")
+    with pytest.raises(ConflictError) as caught:
+        bench.sync()
+    assert caught.value.paths == ("data/data/a",)
+    assert bench.data() == {"a": "mine"}
+    report = bench.force()
+    assert len(report.trashed) == 1
+    assert bench.trash() == {"mine"}
+    assert bench.data() == {"a": "1", "b": "2"}
+
+
+def test_a_file_whose_bytes_are_locked_is_adopted(bench: Workbench) -> None:
+    locked_files(bench, a="1")
+    bench.write("data/data/a", "1")
+    report = bench.sync()
+    assert (report.plan.current, report.plan.is_empty) == (1, True)
+
+
+def test_bytes_of_which_the_cache_has_a_copy_may_be_replaced(bench: Workbench) -> None:
+    locked_files(bench, a="1")
+    bench.sync()
+    bench.put(a="2")
+    bench.update()
+    bench.sync()
+    bench.write("data/data/a", "1")
+    bench.sync()
+    assert bench.data() == {"a": "2"}
+    assert "1" in bench.cached()
+
+
+def test_2_22_what_a_person_changed_stays_though_it_is_locked_no_more(
+    bench: Workbench,
+) -> None:
+    locked_files(bench, a="1", b="2", c="3")
+    bench.sync()
+    for name in ("b", "c"):
+        (bench.source / name).unlink()
+    bench.update(allow_shrink=True)
+    bench.write("data/data/b", "mine")
+    report = bench.sync()
+    assert report.plan.left == ("data/data/b",)
+    assert bench.data() == {"a": "1", "b": "mine"}
+    assert bench.sync().plan.is_empty
+
+
+def test_2_22_unknown_files_stay_unless_exact_moves_them_away(bench: Workbench) -> None:
+    locked_files(bench, a="1")
+    bench.sync()
+    bench.write("data/data/notes", "mine")
+    bench.write("data/other", "not in an artifact's folder")
+    bench.sync()
+    assert bench.data() == {"a": "1", "notes": "mine"}
+    bench.sync(options=SyncOptions(exact=True))
+    assert bench.data() == {"a": "1"}
+    assert bench.trash() == {"mine"}
+    assert (bench.root / "data/other").exists()
+
+
+def test_an_artifact_that_is_declared_no_more_leaves_the_workspace(
+    bench: Workbench,
+) -> None:
+    bench.put(a="1")
+    bench.declare(one=bench.files_uri, two=bench.files_uri)
+    bench.resolve()
+    bench.sync()
+    bench.declare(one=bench.files_uri)
+    bench.resolve()
+    bench.sync()
+    assert list(bench.workspace()) == ["data/one/a"]
+    assert not (bench.root / "data/two").exists()
+
+
+def test_another_path_moves_the_files(bench: Workbench) -> None:
+    locked_files(bench, a="1")
+    bench.sync()
+    bench.declare_files('path = "elsewhere"')
+    bench.sync()
+    assert bench.workspace() == {"elsewhere/a": "1"}
+
+
+@pytest.mark.parametrize("how", ["file-to-folder", "folder-to-file"])
+def test_2_24_a_file_becomes_a_folder_and_back(bench: Workbench, how: str) -> None:
+    shapes = [{"x": "file"}, {"x__y": "below", "x__z__w": "deeper"}]
+    first, second = shapes if how == "file-to-folder" else reversed(shapes)
+    locked_files(bench, keep="1", **first)
+    bench.sync()
+    for path in bench.source.iterdir():
+        if path.name != "keep":
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    bench.put(**second)
+    bench.update()
+    bench.sync()
+    wanted = {name.replace("__", "/"): text for name, text in second.items()}
+    assert bench.data() == {"keep": "1", **wanted}
+    assert bench.sync().plan.is_empty
+
+
+def test_2_24_a_folder_with_a_persons_file_is_not_replaced_by_a_file(
+    bench: Workbench,
+) -> None:
+    locked_files(bench, x__y="below")
+    bench.sync()
+    bench.write("data/data/x/mine", "mine")
+    shutil.rmtree(bench.source / "x")
+    bench.put(x="file")
+    bench.update()
+    with pytest.raises(ConflictError):
+        bench.sync()
+    assert bench.data() == {"x/y": "below", "x/mine": "mine"}
+    bench.force()
+    assert bench.data() == {"x": "file"}
+    assert "mine" in bench.trash()
+
+
+def test_2_24_a_persons_file_where_a_folder_is_needed_goes_to_the_trash(
+    bench: Workbench,
+) -> None:
+    locked_files(bench, x__y="1", x__z="2")
+    bench.write("data/data/x", "mine")
+    with pytest.raises(ConflictError) as caught:
+        bench.sync()
+    assert caught.value.paths == ("data/data/x/y", "data/data/x/z")
+    bench.force()
+    assert bench.data() == {"x/y": "1", "x/z": "2"}
+    assert bench.trash() == {"mine"}
+
+
+def test_2_11_a_link_in_the_way_is_never_followed(bench: Workbench) -> None:
+    locked_files(bench, x__y="1")
+    outside = bench.folder / "outside"
+    outside.mkdir()
+    (bench.root / "data/data").mkdir(parents=True)
+    (bench.root / "data/data/x").symlink_to(outside)
+    with pytest.raises(ConflictError):
+        bench.sync()
+    bench.force()
+    assert list(outside.iterdir()) == []
+    assert (bench.root / "data/data/x/y").read_text() == "1"
+
+
+def test_2_25_a_fifo_is_not_opened(bench: Workbench) -> None:
+    locked_files(bench, a="1")
+    (bench.root / "data/data").mkdir(parents=True)
+    os.mkfifo(bench.root / "data/data/a")
+    with pytest.raises(ConflictError):
+        bench.sync()
+    bench.force()
+    assert bench.data() == {"a": "1"}
+
+
+def test_an_empty_lockfile_does_not_empty_the_workspace_of_what_people_made(
+    bench: Workbench,
+) -> None:
+    locked_files(bench, a="1")
+    bench.write("data/data/mine", "mine")
+    bench.sync()
+    bench.declare()
+    bench.resolve()
+    bench.sync()
+    assert bench.workspace() == {"data/data/mine": "mine"}
+
+
+# The stat index.
+
+
+def test_2_28_an_edit_of_equal_size_at_once_after_a_sync_is_noticed(
+    bench: Workbench,
+) -> None:
+    locked_files(bench, a="1")
+    bench.sync()
+    path = bench.root / "data/data/a"
+    then = path.stat()
+    path.write_text("2")
+    os.utime(path, ns=(then.st_atime_ns, then.st_mtime_ns))
+    assert bench.status().paths() == [("modified", "data/data/a")]
+
+
+@pytest.mark.parametrize("damage", ["missing", "cut", "nonsense"])
+def test_3_25_a_lost_index_costs_time_and_nothing_else(
+    bench: Workbench, damage: str
+) -> None:
+    locked_files(bench, a="1")
+    bench.sync()
+    index = bench.root / ".artlock/index"
+    if damage == "missing":
+        index.unlink()
+    else:
+        index.write_bytes(index.read_bytes()[:20] if damage == "cut" else b"\0" * 300)
+    assert bench.sync().plan.current == 1
+    assert bench.status().is_clean
+
+
+def test_2_23_an_index_that_points_elsewhere_removes_nothing(bench: Workbench) -> None:
+    locked_files(bench, a="1", b="2")
+    bench.sync()
+    index = bench.root / ".artlock/index"
+    (bench.source / "b").unlink()
+    bench.update(allow_shrink=True)
+    canary = bench.folder / "b"
+    canary.write_text("2")
+    pointing_out = index.read_bytes().replace(b"data/data/b", b"../../../b/"[:11])
+    assert pointing_out != index.read_bytes()
+    index.write_bytes(pointing_out)
+    bench.sync()
+    assert canary.exists()
+    assert bench.data() == {"a": "1", "b": "2"}  # no longer known to be artlock's own
+
+
+# The cache.
+
+
+def test_2_15_a_damaged_blob_is_put_aside_and_fetched_again(bench: Workbench) -> None:
+    locked_files(bench, a="right")
+    (blob,) = bench.blobs()
+    blob.chmod(0o644)
+    blob.write_text("wrong")
+    bench.sync()
+    assert bench.data() == {"a": "right"}
+    assert bench.cached() == {"right"}
+    quarantine = list((bench.cache / "v1/quarantine").iterdir())
+    assert [p.read_text() for p in quarantine] == ["wrong"]
+
+
+def test_an_overwritten_source_is_replaced_by_the_cache(
+    bench: Workbench, unversioned: Remote
+) -> None:
+    unversioned.put("a", "locked")
+    bench.declare(data=unversioned.uri)
+    bench.resolve()
+    bench.sync()
+    unversioned.put("a", "other!")
+    shutil.rmtree(bench.root / "data")
+    bench.sync()
+    assert bench.data() == {"a": "locked"}
+
+
+@pytest.mark.parametrize("mode", [LinkMode.COPY, LinkMode.HARDLINK, LinkMode.SYMLINK])
+def test_every_link_mode_gives_the_same_bytes_and_a_clean_status(
+    bench: Workbench, mode: LinkMode
+) -> None:
+    locked_files(bench, a="1", b__c="2")
+    options = SyncOptions(link_mode=mode)
+    bench.sync(options=options)
+    assert bench.data() == {"a": "1", "b/c": "2"}
+    path = bench.root / "data/data/a"
+    assert path.is_symlink() == (mode is LinkMode.SYMLINK)
+    assert (path.stat().st_nlink > 1) == (mode is LinkMode.HARDLINK)
+    assert bench.status().is_clean
+    assert bench.sync(options=options).plan.is_empty
+    # Another version replaces links, and writes through none.
+    bench.put(a="3")
+    bench.update()
+    bench.sync(options=options)
+    assert bench.data()["a"] == "3"
+    assert {"1", "2", "3"} <= bench.cached()
+
+
+def test_2_15_an_edit_through_a_hardlink_is_not_delivered_elsewhere(
+    bench: Workbench, tmp_path: Path
+) -> None:
+    locked_files(bench, a="right")
+    bench.sync(options=SyncOptions(link_mode=LinkMode.HARDLINK))
+    path = bench.root / "data/data/a"
+    path.chmod(0o644)
+    path.write_text("wrong")
+    other = Workbench(tmp_path / "other")
+    shutil.copytree(bench.root, other.root, dirs_exist_ok=True)
+    shutil.rmtree(other.root / "data")
+    shutil.rmtree(other.root / ".artlock")
+    shutil.rmtree(other.cache, ignore_errors=True)
+    other.cache.symlink_to(bench.cache)
+    other.sync()
+    assert other.data() == {"a": "right"}
+
+
+# Where else the bytes may be.
+
+
+def test_a_lost_version_is_found_in_a_mirror(
+    bench: Workbench, remote: Remote, make_remote: MakeRemote
+) -> None:
+    version = remote.put("a", "locked")
+    mirror = make_remote("unversioned")
+    mirror.put("a", "locked")
+    bench.declare(f'mirrors = ["{mirror.uri}"]', data=remote.uri)
+    bench.resolve(digest_all=True)
+    bench.forget_cache()
+    remote.delete("a", version)
+    bench.sync()
+    assert bench.data() == {"a": "locked"}
+
+
+def test_1_31_a_mirror_with_other_bytes_is_not_believed(
+    bench: Workbench, remote: Remote, make_remote: MakeRemote
+) -> None:
+    version = remote.put("a", "locked")
+    mirror = make_remote("unversioned")
+    mirror.put("a", "other!")
+    bench.declare(f'mirrors = ["{mirror.uri}"]', data=remote.uri)
+    bench.resolve(digest_all=True)
+    bench.forget_cache()
+    remote.delete("a", version)
+    with pytest.raises(ObjectNotFoundError, match="/a"):
+        bench.sync()
+    assert bench.workspace() == {}
+    assert bench.cached() == set()
+
+
+def test_a_lost_version_is_found_in_another_row_and_as_the_live_object(
+    bench: Workbench, remote: Remote
+) -> None:
+    lost = remote.put("a", "same bytes")
+    remote.put("b", "same bytes")
+    bench.declare(data=remote.uri)
+    bench.resolve(digest_all=True)
+    bench.forget_cache()
+    remote.delete("a", lost)
+    remote.forwarder.clear()
+    bench.sync()
+    assert bench.data() == {"a": "same bytes", "b": "same bytes"}
+    # Uploaded again: another version with the same bytes.
+    bench.forget_cache()
+    shutil.rmtree(bench.root / "data")
+    bench.declare('include = ["a"]', data=remote.uri)
+    remote.put("a", "same bytes")
+    bench.sync(options=SyncOptions(frozen=True))
+    assert bench.data()["a"] == "same bytes"
+
+
+def test_without_a_digest_a_lost_version_is_lost(bench: Workbench, remote: Remote) -> None:
+    lost = remote.put("a", "locked")
+    bench.declare(data=remote.uri)
+    bench.resolve()
+    remote.delete("a", lost)
+    remote.put("a", "locked")
+    with pytest.raises(ObjectNotFoundError) as caught:
+        bench.sync()
+    assert lost in str(caught.value)
+
+
+# Bodies that come wrong.
+
+
+def test_4_5_damage_on_the_way_is_read_once_more(
+    bench: Workbench, unversioned: Remote
+) -> None:
+    unversioned.put("a", "right bytes")
+    bench.declare(data=unversioned.uri)
+    bench.resolve(digest_all=True)
+    bench.forget_cache()
+    unversioned.forwarder.clear()
+    unversioned.forwarder.inject(Fault(kind="corrupt", matches=reading("/a"), times=1))
+    bench.sync()
+    assert bench.data() == {"a": "right bytes"}
+    assert unversioned.reads() == ["a", "a"]
+
+
+def test_4_5_damage_that_stays_stops_with_both_digests(
+    bench: Workbench, remote: Remote
+) -> None:
+    remote.put("a", "right bytes")
+    bench.declare(data=remote.uri)
+    bench.resolve(digest_all=True)
+    bench.forget_cache()
+    remote.forwarder.clear()
+    remote.forwarder.inject(Fault(kind="corrupt", matches=reading("/a")))
+    with pytest.raises(IntegrityError) as caught:
+        bench.sync()
+    assert caught.value.expected == bench.row("a")[0].split()[0]
+    assert caught.value.actual.startswith("blake3:")
+    assert "artlock verify --remote data" in str(caught.value.hint)
+    assert remote.asked("GET") <= 4  # never a blind retry: the place, then the live object
+    assert bench.workspace() == {}
+    assert bench.cached() == set()
+
+
+def test_1_2_an_etag_that_is_no_md5_is_accepted_when_two_readings_agree(
+    bench: Workbench, remote: Remote
+) -> None:
+    remote.put("a", "1")
+    remote.put("b", "2")
+
+    opaque = {text: hashlib.md5(text.encode()).hexdigest()[::-1] for text in "12"}  # noqa: S324 - what an etag is
+
+    def other_etags(body: bytes) -> bytes:
+        for etag in opaque.values():
+            body = body.replace(etag[::-1].encode(), etag.encode())
+        return body
+
+    def is_listing(method: str, _path: str, query: str) -> bool:
+        return method == "GET" and ("versions" in query or "list" in query)
+
+    remote.forwarder.inject(
+        Fault(kind="rewrite", matches=is_listing, rewrite=other_etags),
+        *(
+            Fault(
+                kind="headers",
+                matches=reading(f"/{name}"),
+                headers={"ETag": f'"{opaque[text]}"'},
+            )
+            for name, text in (("a", "1"), ("b", "2"))
+        ),
+    )
+    bench.declare(data=remote.uri)
+    bench.resolve()
+    bench.jobs = 1
+    remote.forwarder.clear()
+    bench.sync()
+    assert bench.data() == {"a": "1", "b": "2"}
+    # Once is enough to learn it of a store.
+    assert remote.reads() == ["a", "a", "b"]
+
+
+def test_1_1_two_readings_that_differ_are_no_opaque_etag(
+    bench: Workbench, remote: Remote
+) -> None:
+    remote.put("a", "right bytes")
+    bench.declare(data=remote.uri)
+    bench.resolve()
+    for offset in range(4):
+        fault = Fault(kind="corrupt", matches=reading("/a"), times=1, offset=offset)
+        remote.forwarder.inject(fault)
+    with pytest.raises(IntegrityError):
+        bench.sync()
+    assert bench.workspace() == {}
+
+
+def test_4_4_a_body_that_is_always_cut_is_incomplete(
+    bench: Workbench, remote: Remote
+) -> None:
+    remote.put("a", "right bytes")
+    bench.declare(data=remote.uri)
+    bench.resolve()
+    remote.forwarder.inject(Fault(kind="truncate", matches=reading("/a"), after=0))
+    with pytest.raises(StoreUnavailableError):
+        bench.sync()
+    assert bench.workspace() == {}
+    assert bench.cached() == set()
+
+
+# Large objects.
+
+
+@pytest.fixture
+def _small_ranges(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fetching, "LARGE", 1 << 20)
+    set_default(monkeypatch, PartialFile, "range_length", 1 << 20)
+
+
+LARGE_TEXT = "0123456789abcdef" * (3 * 2**16)
+
+
+@pytest.mark.usefixtures("_small_ranges")
+def test_a_large_object_is_read_in_ranges_and_goes_on_where_it_broke_off(
+    bench: Workbench, remote: Remote
+) -> None:
+    remote.put("big", LARGE_TEXT)
+    bench.declare(data=remote.uri)
+    bench.resolve()
+    bench.jobs = 1
+    remote.forwarder.clear()
+    seen = 0
+
+    def third_read(method: str, path: str, _query: str) -> bool:
+        nonlocal seen
+        seen += method == "GET" and path.endswith("/big")
+        return seen > 2
+
+    remote.forwarder.inject(
+        Fault(kind="status", matches=third_read, status=403, body=b"<Error/>")
+    )
+    with pytest.raises(AccessDeniedError, match="was refused"):
+        bench.sync()
+    assert len(remote.reads()) >= 3
+    assert bench.workspace() == {}
+    remote.forwarder.heal()
+    remote.forwarder.clear()
+    bench.sync()
+    assert bench.data() == {"big": LARGE_TEXT}
+    moved = sum(r.response_bytes for r in remote.forwarder.requests)
+    assert moved == 1 << 20
+
+
+@pytest.mark.usefixtures("_small_ranges")
+def test_4_5_a_large_object_with_a_damaged_range_is_read_again_as_a_whole(
+    bench: Workbench, remote: Remote
+) -> None:
+    remote.put("big", LARGE_TEXT)
+    bench.declare(data=remote.uri)
+    bench.resolve(digest_all=True)
+    bench.forget_cache()
+    fault = Fault(kind="corrupt", matches=reading("/big"), times=1)
+    remote.forwarder.inject(fault)
+    bench.sync()
+    assert bench.data() == {"big": LARGE_TEXT}
+
+
+# Interruptions.
+
+
+class _Impatient(Notices):
+    """Interrupts the run when the second object has come."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.objects = 0
+
+    def advance(self, *, objects: int = 0, size: int = 0) -> None:
+        del size
+        self.objects += objects
+        if self.objects == 2:
+            raise KeyboardInterrupt
+
+
+def test_3_24_what_came_before_an_interruption_is_not_read_again(
+    bench: Workbench, remote: Remote
+) -> None:
+    for name in "abcdef":
+        remote.put(name, f"text {name}")
+    bench.declare(data=remote.uri)
+    bench.resolve()
+    bench.jobs = 1
+    patient, bench.notices = bench.notices, _Impatient()
+    with pytest.raises(KeyboardInterrupt):
+        bench.sync()
+    assert bench.workspace() == {}
+    bench.notices = patient
+    kept = len(bench.cached())
+    assert kept >= 1
+    remote.forwarder.clear()
+    bench.sync()
+    # Rows without a digest, too: what was learnt of them is kept.
+    assert len(remote.reads()) <= 5
+    assert len(bench.data()) == 6
+
+
+# Trust and policy.
+
+
+def test_5_4_an_endpoint_of_the_repository_is_not_asked_before_it_is_trusted(
+    bench: Workbench, remote: Remote, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    remote.put("a", "1")
+    endpoint = remote.forwarder.endpoint
+    monkeypatch.delenv("AWS_ENDPOINT_URL_S3")
+    bench.declare(f'endpoint = "{endpoint}"', data=remote.uri)
+    with pytest.raises(PolicyError, match="`endpoint` of `data` is not trusted"):
+        bench.resolve()
+    assert remote.forwarder.requests == ()
+    monkeypatch.setenv("ARTLOCK_TRUST", "127.0.0.1")
+    bench.resolve()
+    bench.sync()
+    assert bench.data() == {"a": "1"}
+
+
+def test_5_5_an_untrusted_profile_means_that_no_credentials_are_sent(
+    bench: Workbench, remote: Remote
+) -> None:
+    remote.put("a", "1")
+    bench.declare('profile = "prod-admin"', data=remote.uri)
+    with pytest.raises(AccessDeniedError, match="refused"):
+        bench.resolve()
+    assert remote.forwarder.requests
+    assert all(r.header("Authorization") is None for r in remote.forwarder.requests)
+    assert "profile in `artifacts.toml` is not trusted" in bench.notices.texts[0]
+
+
+def test_5_1_a_lockfile_from_before_a_policy_is_not_synced(bench: Workbench) -> None:
+    locked_files(bench, a="1")
+    bench.declare_files('\n[policy]\nallow = ["s3://elsewhere/"]')
+    with pytest.raises(PolicyError):
+        bench.sync()
+    assert bench.workspace() == {}
+
+
+def test_offline_what_is_cached_is_synced_and_the_rest_is_told(
+    bench: Workbench, remote: Remote
+) -> None:
+    remote.put("a", "1")
+    bench.declare(data=remote.uri)
+    bench.resolve(digest_all=True)
+    bench.offline = True
+    bench.sync()
+    assert bench.data() == {"a": "1"}
+    bench.forget_cache()
+    shutil.rmtree(bench.root / "data")
+    with pytest.raises(StoreUnavailableError, match="--offline"):
+        bench.sync()
