@@ -6,6 +6,7 @@
     +-- ConfigError               2    config-error
     |   +-- ManifestError         2    invalid-manifest
     |   +-- LockfileError         2    invalid-lockfile
+    |       +-- LaterFormatError  2    invalid-lockfile
     +-- GitError                  2    git-error
     +-- StaleLockfileError        1    stale-lockfile
     +-- ConflictError             1    conflict
@@ -94,6 +95,10 @@ class GitError(ArtlockError):
 
     code = "git-error"
     exit_code = EXIT_USAGE
+
+
+class LaterFormatError(LockfileError):
+    """``artifacts.lock`` was written by a later artlock; making it anew would lose it."""
 
 
 class StaleLockfileError(ArtlockError):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NoReturn
 
-from artlock.errors import LockfileError
+from artlock.errors import LaterFormatError, LockfileError
 
 MAKE_ANEW = (
     "take it from git again (`git checkout -- artifacts.lock`), "
@@ -43,7 +43,7 @@ class Spot:
         """Refuse a format that this version cannot read.
 
         Raises:
-            LockfileError: Always.
+            LaterFormatError: Always.
         """
         message = f"`{self.name}` has format {version}, later than this artlock can read"
-        raise LockfileError(message, hint=UPGRADE)
+        raise LaterFormatError(message, hint=UPGRADE)

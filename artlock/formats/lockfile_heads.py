@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, cast
 
-from artlock.errors import LockfileError, PolicyError
+from artlock.errors import LaterFormatError, LockfileError, PolicyError
 from artlock.formats.lockfile_faults import MAKE_ANEW, UPGRADE
 from artlock.formats.lockfile_write import COLUMNS, FORMAT
 from artlock.formats.moments import canonical_moment
@@ -118,7 +118,7 @@ def head_of(table: Mapping[str, object], name: str, spot: Spot) -> LockedArtifac
             f"`{spot.name}` keeps rows of `{name}` in `artifacts.lock.d/`, "
             "as a later version of artlock writes them"
         )
-        raise LockfileError(reason, hint=UPGRADE)
+        raise LaterFormatError(reason, hint=UPGRADE)
     uri = _uri(table, spot)
     artifact = LockedArtifact(
         name=name,

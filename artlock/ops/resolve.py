@@ -6,7 +6,15 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from artlock.errors import AccessDeniedError, ArtlockError, ManyErrors, PolicyError
+from artlock.errors import (
+    AccessDeniedError,
+    ArtlockError,
+    LaterFormatError,
+    LockfileError,
+    ManyErrors,
+    ObjectNotFoundError,
+    PolicyError,
+)
 from artlock.formats.lockfile import format_lockfile
 from artlock.model.diff import diff
 from artlock.model.lock import Kind, LockedArtifact, Lockfile
@@ -103,7 +111,8 @@ def resolve(
     every = project.manifest.artifacts if names is None else ()
     chosen = {a.name for a in (project.chosen(names) if names else every)}
     before = project.lockfile_bytes()
-    repaired = Repaired() if before is None else read_with_markers(before)
+    anew = pins is Pins.FORGET and names is None
+    repaired = _readable(before, anew=anew)
     artifacts: list[LockedArtifact] = []
     errors: list[ArtlockError] = []
     with Sources(project) as sources:
@@ -132,6 +141,20 @@ def resolve(
         markers=run.markers,
         read_size=run.read_size,
     )
+
+
+def _readable(before: bytes | None, *, anew: bool) -> Repaired:
+    """Return what was locked; nothing of a damaged lockfile that is to be made anew."""
+    if before is None:
+        return Repaired()
+    try:
+        return read_with_markers(before)
+    except LaterFormatError:
+        raise
+    except (LockfileError, PolicyError):
+        if anew:
+            return Repaired()
+        raise
 
 
 def _together(errors: list[ArtlockError]) -> ArtlockError:
