@@ -117,6 +117,7 @@ class _Bench:
         self._many = self._project("many", f"s3://{MANY}/t/")
         self._big = self._project("big", f"s3://{BIG}/w/")
         self._tree = folder / "tree"
+        self._repository = folder / "repository"
 
     def _project(self, name: str, uri: str) -> Path:
         """Make a project with one locked artifact, in a git repository."""
@@ -216,7 +217,7 @@ class _Bench:
         git = Contender(
             name="git status",
             command=("git", "status", "--porcelain"),
-            folder=self._tree,
+            folder=self._repository,
             prepare=self._grow_tree,
         )
         ours = self._ours
@@ -284,18 +285,20 @@ class _Bench:
         ]
 
     def _grow_tree(self) -> None:
-        """Make a git repository of the same files, once; `git status` has seen it."""
+        """Copy the same files twice, once into a git repository that git has seen."""
         if self._tree.exists():
             return
         self._do((*_ARTLOCK, "sync"), self._many)
-        shutil.copytree(self._many / "data", self._tree)
+        for copy in (self._repository, self._tree):
+            shutil.copytree(self._many / "data", copy)
         for command in (
             ("git", "init", "-q"),
+            ("git", "config", "gc.auto", "0"),
             ("git", "add", "."),
             ("git", "-c", "user.name=b", "-c", "user.email=b@b", "commit", "-qm", "b"),
             ("git", "status"),
         ):
-            self._do(command, self._tree)
+            self._do(command, self._repository)
 
 
 if __name__ == "__main__":

@@ -56,7 +56,7 @@ class Entry:
         inode: Which file it is there.
         digest: BLAKE3 of the bytes, raw.
         pin: ``pins.pin_key`` of the row that it satisfies.
-        artifact: Whose file it is: the name.
+        artifact: Whose file artlock wrote it as: the name; empty if it was only read.
         trusted_before_ns: With time stamps of this or later, a change may not show.
     """
 

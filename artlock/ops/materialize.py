@@ -53,6 +53,8 @@ class Materializer:
         self._progress = progress
         self._cloner = Cloner()
         self._staged: dict[str, Staged] = {}
+        self.stats: dict[str, os.stat_result] = {}
+        """How each file looked when it was staged, by target."""
 
     def __enter__(self) -> Self:
         return self
@@ -89,7 +91,11 @@ class Materializer:
                 elif outcome.error is not None:
                     raise outcome.error
                 elif outcome.result is not None:
-                    self._staged[outcome.item.target] = outcome.result
+                    target, staged = outcome.item.target, outcome.result
+                    self._staged[target] = staged
+                    status = self._root.lstat(f"{staged.folder}/{staged.name}")
+                    if status is not None:
+                        self.stats[target] = status
                     self._progress.advance(objects=1, size=outcome.item.size)
             # Before the names: after a power cut no name may have bytes that never came.
             barrier.flush()

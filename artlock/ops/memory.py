@@ -6,16 +6,17 @@ import json
 import os
 import secrets
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import msgspec
 from blake3 import blake3
 
 from artlock.cache.pins import KEY_LENGTH
 from artlock.cache.statindex import Entry, WorkspaceIndex
 from artlock.formats.settings import user_file
 from artlock.fs.clock import settle
-from artlock.fs.walk import is_regular, stat_many
+from artlock.fs.walk import stat_many
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -39,14 +40,18 @@ class Known:
 
     Attributes:
         pin: Of the row that it satisfies; ``None`` where none can be.
-        before: How it looked before it was read; ``None`` if artlock wrote it just now. If
-            it looks different after, somebody changed it meanwhile.
+        before: How it looked before it was read, or when it was staged. If it looks
+            different after, somebody changed it meanwhile, and nothing is known of it.
+        is_ours: Whether artlock wrote it, so that it may be replaced and removed.
+        is_new: Whether it was staged: a rename changes the time of the inode.
     """
 
     placement: Placement
     digest: Digest
     pin: bytes | None
-    before: os.stat_result | None
+    before: os.stat_result
+    is_ours: bool
+    is_new: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,15 +95,20 @@ def load_index(project: Project) -> WorkspaceIndex:
     return WorkspaceIndex.load(index_path(project.state), secret=secret)
 
 
-def stamp_of(project: Project, sources: Sources) -> bytes:
+def stamp_of(project: Project, sources: Sources, lockfile: bytes) -> bytes:
     """Return what a settled workspace depends on, beside its files: 32 bytes.
 
     The lockfile, the manifest, and the services that answer for its sources.
+
+    Args:
+        project: Whose manifest.
+        sources: Which services.
+        lockfile: The very bytes that were synced, not those that may lie there by now.
     """
     services = [(a.name, sources.identity(a)) for a in project.manifest.artifacts]
     hasher = blake3(project.manifest_text.encode())
     hasher.update(json.dumps(services).encode() + b"\0")
-    hasher.update(project.lockfile_bytes() or b"")
+    hasher.update(lockfile)
     return hasher.digest(length=_STAMP_LENGTH)
 
 
@@ -115,7 +125,8 @@ def settled(
         ``None`` where the workspace has to be looked at row by row.
     """
     record = index.stamps.get(_SETTLED, b"")
-    if record[:_STAMP_LENGTH] != stamp_of(project, sources):
+    lockfile = project.lockfile_bytes() or b""
+    if record[:_STAMP_LENGTH] != stamp_of(project, sources, lockfile):
         return None
     try:
         found = stat_many(root, index.paths)
@@ -123,7 +134,10 @@ def settled(
         return None  # whoever looks row by row says what is wrong
     if index.doubtful(found):
         return None
-    return Settled(**json.loads(record[_STAMP_LENGTH:]))
+    try:
+        return msgspec.json.decode(record[_STAMP_LENGTH:], type=Settled)
+    except msgspec.DecodeError:
+        return None  # another version of artlock counted other things
 
 
 def update_index(
@@ -150,10 +164,7 @@ def update_index(
     with suppress(OSError):
         project.state.mkdir(exist_ok=True)
         found = stat_many(root, [item.placement.target for item in known])
-        newest = max(
-            (max(s.st_mtime_ns, s.st_ctime_ns) for s in found if s is not None), default=0
-        )
-        horizon = settle(project.state, newest) if known else 0
+        horizons = _horizons(project, known, found)
         entries = [
             Entry(
                 path=item.placement.target,
@@ -163,30 +174,49 @@ def update_index(
                 inode=status.st_ino,
                 digest=bytes.fromhex(item.digest.hex),
                 pin=item.pin or _NO_PIN,
-                artifact=item.placement.artifact,
-                trusted_before_ns=horizon,
+                artifact=item.placement.artifact if item.is_ours else "",
+                trusted_before_ns=horizons[status.st_dev],
             )
             for item, status in zip(known, found, strict=True)
-            if status is not None and is_regular(status) and _unchanged(item, status)
+            if status is not None and _unchanged(item, status)
         ]
         stamps: dict[str, bytes] = {}
         updated = index.updated(entries, removed=gone)
         if now_settled is not None and len(updated) == now_settled[1].files:
             stamp, counts = now_settled
-            stamps[_SETTLED] = stamp + json.dumps(asdict(counts)).encode()
+            stamps[_SETTLED] = stamp + msgspec.json.encode(counts)
         if entries or gone or stamps != index.stamps:
             updated.stamps = stamps
             secret = index_secret(project.runtime.environ)
             updated.save(index_path(project.state), secret=secret)
 
 
+def _horizons(
+    project: Project, known: Sequence[Known], found: Sequence[os.stat_result | None]
+) -> dict[int, int]:
+    """Return for each file system up to which time stamps its files may be trusted.
+
+    Each is asked for its own time: an artifact's folder may be a mount (hazard 2.28).
+    """
+    newest: dict[int, int] = {}
+    folders: dict[int, Path] = {}
+    for item, status in zip(known, found, strict=True):
+        if status is not None:
+            device = status.st_dev
+            stamp = max(status.st_mtime_ns, status.st_ctime_ns)
+            newest[device] = max(newest.get(device, 0), stamp)
+            folders.setdefault(device, (project.root / item.placement.target).parent)
+    own = project.state.stat().st_dev
+    folders |= {own: project.state} if own in folders else {}
+    return {device: settle(folders[device], newest[device]) for device in newest}
+
+
 def _unchanged(item: Known, now: os.stat_result) -> bool:
+    """Tell whether a file still is what was read or staged."""
     before = item.before
-    if before is None:
-        return now.st_size == item.placement.row.size
-    return (before.st_mtime_ns, before.st_ctime_ns, before.st_size, before.st_ino) == (
+    same = (before.st_mtime_ns, before.st_size, before.st_ino) == (
         now.st_mtime_ns,
-        now.st_ctime_ns,
         now.st_size,
         now.st_ino,
     )
+    return same and (item.is_new or before.st_ctime_ns == now.st_ctime_ns)

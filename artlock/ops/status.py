@@ -70,7 +70,7 @@ def status(project: Project, names: Sequence[str] = ()) -> StatusReport:
     if not names and (known := settled_report(project)):
         return StatusReport(plan=known.plan, states={}, stale=(), links=known.links)
     lock = project.read_lockfile()
-    plan, states = survey_only(project, lock, names, SyncOptions(frozen=True, write=False))
+    plan, states = survey_only(project, names, SyncOptions(frozen=True, write=False))
     chosen = {a.name for a in project.chosen(names)}
     return StatusReport(
         plan=plan,

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from artlock.cache.projects import register
-from artlock.errors import PolicyError, StaleLockfileError
+from artlock.cache.sweep import sweep
+from artlock.errors import PolicyError, StaleLockfileError, WorkspaceError
+from artlock.formats.lockfile import parse_lockfile
+from artlock.fs.problems import raising
 from artlock.fs.root import Root
 from artlock.model.plan import FileState, SyncPlan
 from artlock.ops.memory import load_index, settled
@@ -58,8 +62,7 @@ def sync(
         known := settled_report(project)
     ):
         return known
-    lock = project.read_lockfile()
-    with _prepared(project, lock, names, options) as run:
+    with _prepared(project, names, options) as run:
         report = run.report()
         return run.carry_out(report) if options.write else report
 
@@ -79,31 +82,34 @@ def settled_report(project: Project) -> SyncReport | None:
 
 
 def survey_only(
-    project: Project, lock: Lockfile, names: Sequence[str], options: SyncOptions
+    project: Project, names: Sequence[str], options: SyncOptions
 ) -> tuple[SyncPlan, Mapping[str, FileState]]:
     """Return what a sync would do, and what stands at each target; nothing is written."""
-    with _prepared(project, lock, names, options) as run:
+    with _prepared(project, names, options) as run:
         return run.report().plan, run.states
 
 
 @contextmanager
 def _prepared(
-    project: Project, lock: Lockfile, names: Sequence[str], options: SyncOptions
+    project: Project, names: Sequence[str], options: SyncOptions
 ) -> Iterator[SyncRun]:
     """Open what a sync needs, and hold the workspace's mutex if it writes."""
-    artifacts = _to_sync(project, lock, names, options)
-    placements = placements_of(project, lock, artifacts)
     with ExitStack() as stack:
         if options.write:
             stack.enter_context(project.mutex("sync"))
+        # Read once, and not before the mutex is held: another command may be writing it.
+        lockfile = project.locked_bytes()
+        lock = parse_lockfile(lockfile)
+        artifacts = _to_sync(project, lock, names, options)
+        placements = placements_of(project, lock, artifacts)
         vault = stack.enter_context(Vault.open(project.runtime.cache_root))
+        root = stack.enter_context(Root(project.root))
         if options.write:
             # Shared: it keeps `cache prune` from removing what this run counts on.
             stack.enter_context(vault.layout.mutex(purpose="sync"))
             register(vault.layout, project.root)
-        root = stack.enter_context(Root(project.root))
+            _sweep(vault, root)
         sources = stack.enter_context(Sources(project))
-        whole = not names and not options.groups
         yield SyncRun(
             project,
             lock,
@@ -113,8 +119,17 @@ def _prepared(
             options,
             artifacts=artifacts,
             placements=placements,
-            scope=None if whole else frozenset(a.name for a in artifacts),
+            lockfile=lockfile,
+            whole=not names and not options.groups,
         )
+
+
+def _sweep(vault: Vault, root: Root) -> None:
+    """Remove what runs that were killed left behind, in the cache and in the workspace."""
+    now_s = time.time()
+    sweep(vault.layout, now_s=now_s)
+    with raising(WorkspaceError, "cannot remove what an earlier run left"):
+        root.sweep_staging(now_s)
 
 
 def _to_sync(

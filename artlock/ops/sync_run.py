@@ -51,7 +51,8 @@ class SyncRun:
         *,
         artifacts: Sequence[Artifact],
         placements: Sequence[Placement],
-        scope: frozenset[str] | None,
+        lockfile: bytes,
+        whole: bool,
     ) -> None:
         self._project = project
         self._lock = lock
@@ -68,7 +69,9 @@ class SyncRun:
         self._digests: dict[str, Digest] = {}
         self._artifacts = artifacts
         self._placements = placements
-        self._scope = scope
+        self._lockfile = lockfile
+        self._whole = whole
+        self._written: dict[str, os.stat_result] = {}
 
     @property
     def states(self) -> Mapping[str, FileState]:
@@ -88,12 +91,14 @@ class SyncRun:
 
     def _plan(self) -> SyncPlan:
         placements = self._placements
-        self._survey.look(placements, scope=self._scope)
+        self._survey.look(placements, in_scope=self._is_in_scope)
         known = self._survey.known
+        # A blob of another size is not what the row means, whatever its digest.
         self._digests = {
-            target: digest
-            for target, digest in known.items()
-            if self._vault.blobs.has(digest)
+            p.target: known[p.target]
+            for p in placements
+            if p.target in known
+            and self._vault.blobs.size_of(known[p.target]) == p.row.size
         }
         plan = plan_sync(
             placements,
@@ -104,7 +109,7 @@ class SyncRun:
         if plan.conflicts and not self._options.force and self._options.write:
             number = len(plan.conflicts)
             what, them = ("a file", "it") if number == 1 else (f"{number} files", "them")
-            message = f"sync would destroy {what} that artlock did not write"
+            message = f"sync would destroy {what} that you changed or made"
             raise ConflictError(
                 message,
                 paths=plan.conflicts,
@@ -147,6 +152,7 @@ class SyncRun:
                 # a folder that cannot be made. What else is in a new file's way goes when
                 # all are staged, and everything else last: a crash in between leaves files
                 # that are missing, never a wrong one.
+                self._refuse_changed(plan)
                 trashed = [self._root.discard(path, self._trash) for path in obstacles]
                 self._remove(first)
                 self._stage(files, plan.write)
@@ -154,6 +160,7 @@ class SyncRun:
                 trashed += [self._root.discard(path, self._trash) for path in occupied]
                 self._remove(between)
                 files.place(p.target for p in plan.write)
+                self._written = files.stats
                 self._remove(last)
         finally:
             progress.end()
@@ -240,29 +247,47 @@ class SyncRun:
         """
         plan = report.plan
         known = {**self._survey.digests, **self._digests}
-        written = {p.target for p in plan.write}
         fresh = [
             Known(
                 placement=p,
                 digest=known[p.target],
                 pin=self._pinned.key(p),
-                before=None if p.target in written else self._survey.stats.get(p.target),
+                before=before,
+                is_ours=p.target in self._written or self._was_ours(p.target),
+                is_new=p.target in self._written,
             )
             for p in self._placements
-            if p.target in written or p.target in self._survey.digests
+            if p.target in known and (before := self._looked(p.target)) is not None
         ]
         gone = frozenset((*plan.remove, *plan.left, *self._survey.vanished()))
         # Of the whole project, and not of a lockfile that was used although it was stale.
-        whole = self._scope is None and not self._options.frozen and not plan.left
+        whole = self._whole and not self._options.frozen and not plan.left
         counts = Settled(
             artifacts=report.artifacts,
             links=report.links,
             weak=report.weak,
             files=len(self._placements),
         )
-        stamp = stamp_of(self._project, self._sources) if whole else b""
+        stamp = stamp_of(self._project, self._sources, self._lockfile) if whole else b""
         done = (stamp, counts) if whole else None
         update_index(self._project, self._root, self._index, fresh, gone, done)
+
+    def _looked(self, target: str) -> os.stat_result | None:
+        """Return how a file looked when its bytes were known, if they were in this run."""
+        if target in self._written:
+            return self._written[target]
+        return self._survey.stats.get(target) if target in self._survey.digests else None
+
+    def _was_ours(self, target: str) -> bool:
+        entry = self._index.get(target)
+        return entry is not None and bool(entry.artifact)
+
+    def _is_in_scope(self, artifact: str) -> bool:
+        """Tell whether what artlock wrote for an artifact may be removed by this run."""
+        if any(a.name == artifact for a in self._artifacts):
+            return True
+        # With `--frozen` the lockfile is right where the manifest says nothing.
+        return self._whole and self._lock.get(artifact) is None
 
 
 def _removals(plan: SyncPlan) -> tuple[list[str], list[str], list[str]]:

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 from blake3 import blake3
 
-from artlock.engine.threads import each
+from artlock.engine.threads import Stop, each
 from artlock.errors import IntegrityError, WorkspaceError
-from artlock.fs.problems import raising, reason
+from artlock.fs.problems import raising
 from artlock.fs.walk import stat_many, walk
 from artlock.model.digest import Digest
 from artlock.model.plan import FileState
@@ -23,7 +23,7 @@ from artlock.model.verification import Verification
 from artlock.ops.blobs import known_digests
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from collections.abc import Set as AbstractSet
 
     from artlock.cache.statindex import Entry, WorkspaceIndex
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from artlock.ops.vault import Vault
 
 _PIECE = 2**20
+_PATIENCE_S = 2.0
+"""How long an interruption waits for a file that is being read."""
 
 
 class Survey:
@@ -67,15 +69,17 @@ class Survey:
         self.digests: dict[str, Digest] = {}
         self.stats: dict[str, os.stat_result] = {}
         self.known: dict[str, Digest] = {}
+        self._only_read: list[str] = []
+        self._stop = Stop()
 
     def look(
-        self, placements: Sequence[Placement], *, scope: frozenset[str] | None
+        self, placements: Sequence[Placement], *, in_scope: Callable[[str], bool]
     ) -> None:
         """Look at every target, and at what artlock wrote that nothing wants any more.
 
         Args:
             placements: What should be there.
-            scope: Artifacts whose leftovers count; ``None`` means all.
+            in_scope: Tells of an artifact's name whether its leftovers count.
 
         Raises:
             WorkspaceError: Something cannot be looked at or read.
@@ -92,13 +96,14 @@ class Survey:
         self.known = known_digests([p for p, _ in others], self._pinned, self._vault)
         self._judge(others)
         with raising(WorkspaceError, "cannot look at the workspace"):
-            self._look_for_leftovers({p.target for p in placements}, scope)
+            self._look_for_leftovers({p.target for p in placements}, in_scope)
             self._unblock()
             self._find_obstructions([p for p, status in others if status is None])
 
     def vanished(self) -> list[str]:
-        """Return what artlock wrote, nothing wants, and is not there any more."""
-        return [p for p, state in self.leftovers.items() if state is FileState.ABSENT]
+        """Return what to forget: unwanted, and not there any more or never artlock's."""
+        absent = [p for p, state in self.leftovers.items() if state is FileState.ABSENT]
+        return absent + self._only_read
 
     def _trusted(self, target: str, status: os.stat_result) -> Entry | None:
         entry = self._index.get(target)
@@ -107,6 +112,8 @@ class Survey:
     def _fits(self, placement: Placement, entry: Entry) -> bool:
         """Tell whether a file, as it is remembered, is what the row locks."""
         checksum = placement.row.checksum
+        if entry.size != placement.row.size:
+            return False
         if checksum.startswith("blake3:"):
             return checksum[7:71] == entry.digest.hex()
         return entry.pin == self._pinned.key(placement)
@@ -120,8 +127,10 @@ class Survey:
             entry = self._trusted(target, status)
             if entry is not None:
                 digest = Digest.blake3(entry.digest)
-                same = self.known.get(target) == digest
-                self.states[target] = FileState.CURRENT if same else FileState.OURS
+                same = self.known.get(target) == digest and entry.size == placement.row.size
+                self.states[target] = (
+                    FileState.CURRENT if same else self._other(digest, entry)
+                )
                 self.digests[target] = digest
                 self.stats[target] = status
             elif stat.S_ISREG(status.st_mode):
@@ -130,7 +139,10 @@ class Survey:
             else:
                 self.states[target] = self._special(target, status)
         workers = max(1, min(self._jobs, len(doubtful)))
-        for outcome in each(self._read, doubtful, workers=workers):
+        looks = each(
+            self._read, doubtful, workers=workers, stop=self._stop, patience_s=_PATIENCE_S
+        )
+        for outcome in looks:
             if outcome.error is not None:
                 raise outcome.error
             if outcome.result is not None:
@@ -138,24 +150,52 @@ class Survey:
                 self.states[target], self.digests[target] = outcome.result
 
     def _read(self, placement: Placement) -> tuple[FileState, Digest]:
-        digest, fits = _read(self._root, placement)
+        digest, size, proves = self._read_file(placement)
         target = placement.target
-        if self.known.get(target) == digest or (fits and target not in self.known):
+        known = self.known.get(target)
+        fits = known == digest if known is not None else proves
+        if fits and size == placement.row.size:
             return FileState.CURRENT, digest
-        entry = self._index.get(target)
-        if entry is not None and Digest.blake3(entry.digest) == digest:
-            return FileState.OURS, digest
-        kept = self._vault.blobs.has(digest)
-        return FileState.KEPT_ELSEWHERE if kept else FileState.FOREIGN, digest
+        return self._other(digest, self._index.get(target)), digest
+
+    def _read_file(self, placement: Placement) -> tuple[Digest, int, bool]:
+        """Return a file's digest and size, and whether its tokens prove it to be the row's.
+
+        An etag proves it only where it is the MD5 of the bytes; otherwise the store has to
+        be asked, and the file is not believed.
+        """
+        tokens = placement.row.tokens
+        check = Verification(tokens, size=None, subject=placement.target, etag_is_md5=True)
+        with (
+            raising(WorkspaceError, f"cannot read `{placement.target}`"),
+            self._root.open_file(placement.target) as fd,
+        ):
+            while data := os.read(fd, _PIECE):
+                self._stop.check()
+                check.update(data)
+        try:
+            verified = check.finish()
+        except IntegrityError:
+            return check.digest, check.seen, False
+        proves = tokens.trust in {Trust.STRONG, Trust.STORE} or (
+            tokens.etag_like_md5 is not None and not verified.etag_differs
+        )
+        return verified.digest, verified.size, proves
+
+    def _other(self, digest: Digest, entry: Entry | None) -> FileState:
+        """Judge a file with other bytes than the row's: may they be replaced?"""
+        if entry is not None and entry.artifact and entry.digest.hex() == digest.hex:
+            return FileState.OURS
+        # Read, not only looked at: these may be the last bytes of somebody's work.
+        kept = self._vault.blobs.has(digest) and self._vault.blobs.verify(digest)
+        return FileState.KEPT_ELSEWHERE if kept else FileState.FOREIGN
 
     def _look_for_leftovers(
-        self, wanted: AbstractSet[str], scope: frozenset[str] | None
+        self, wanted: AbstractSet[str], in_scope: Callable[[str], bool]
     ) -> None:
-        entries = [
-            entry
-            for entry in self._index.entries()
-            if entry.path not in wanted and (scope is None or entry.artifact in scope)
-        ]
+        unwanted = [e for e in self._index.entries() if e.path not in wanted]
+        self._only_read = [e.path for e in unwanted if not e.artifact]
+        entries = [e for e in unwanted if e.artifact and in_scope(e.artifact)]
         described = stat_many(self._root, [entry.path for entry in entries])
         for entry, status in zip(entries, described, strict=True):
             self.leftovers[entry.path] = self._leftover(entry, status)
@@ -215,29 +255,3 @@ def _digest_of(fd: int) -> Digest:
     while data := os.read(fd, _PIECE):
         hasher.update(data)
     return Digest.blake3(hasher.digest())
-
-
-def _read(root: Root, placement: Placement) -> tuple[Digest, bool]:
-    """Return the digest of a file, and whether its bytes prove to be what the row locks.
-
-    An etag proves it only where it is the MD5 of the bytes; otherwise the store has to be
-    asked, and the file is not believed.
-    """
-    row = placement.row
-    tokens = row.tokens
-    check = Verification(tokens, size=None, subject=placement.target, etag_is_md5=True)
-    try:
-        with root.open_file(placement.target) as fd:
-            while data := os.read(fd, _PIECE):
-                check.update(data)
-    except OSError as error:
-        message = f"`{placement.target}` cannot be read: {reason(error)}"
-        raise WorkspaceError(message) from error
-    try:
-        verified = check.finish()
-    except IntegrityError:
-        return check.digest, False
-    proves = tokens.trust in {Trust.STRONG, Trust.STORE} or (
-        tokens.etag_like_md5 is not None and not verified.etag_differs
-    )
-    return verified.digest, proves and verified.size == row.size
