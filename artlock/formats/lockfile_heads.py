@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, cast
 
-from artlock.errors import LaterFormatError, LockfileError, PolicyError
+from artlock.errors import LaterFormatError, PolicyError
 from artlock.formats.lockfile_faults import MAKE_ANEW, UPGRADE
 from artlock.formats.lockfile_write import COLUMNS, FORMAT
 from artlock.formats.moments import canonical_moment

@@ -1,33 +1,31 @@
-"""Changing ``artifacts.toml`` without touching what is not meant: every other byte stays.
+"""Changing ``artifacts.toml`` without touching what is not meant.
 
-Edits cut and insert text at places that ``toml_source`` finds, and are proved before they
-are given back: the new text must read as the old one with one artifact more or less. A
-comment belongs to the header that it stands directly above. (A parser that keeps comments
-gives them to the table before; removing one artifact took along what was said of the next.)
+``manifest_tree`` edits, and each edit is proved before it is given back: the new text reads
+as the old one with one artifact more or less, and has every comment that is not of that
+artifact. What cannot be edited so is refused.
 """
 
 from __future__ import annotations
 
 import re
 import tomllib
+from collections import Counter
 from typing import TYPE_CHECKING, cast
 
 from artlock.errors import ManifestError
 from artlock.formats.artifact import ARTIFACT_KEYS
-from artlock.formats.faults import load_toml, render_key, render_string
+from artlock.formats.faults import load_toml, render_string
 from artlock.formats.manifest import MANIFEST_NAME
-from artlock.formats.toml_source import Entry, TomlSource, scan
+from artlock.formats.toml_source import STRING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping
 
 Value = str | bool | tuple[str, ...]
 """What a new artifact's keys may hold."""
 _ARTIFACTS = "artifacts"
-_BLANK_LINES = re.compile(r"(?:[ \t]*\r?\n)*+")
-_COMMENT_LINES = re.compile(r"(?:[ \t]*#[^\n]*(?:\n|\Z))*+")
-_COMMA_AFTER = re.compile(r"\s*,\s*")
-_COMMA_BEFORE = re.compile(r",\s*\Z")
+_LONE_NEWLINE = re.compile(r"(?<!\r)\n")
+_PIECE = re.compile(rf"(?P<string>{STRING}) | \#[^\n]*+ | [ \t\n]++", re.VERBOSE)
 
 
 def add_artifact(
@@ -44,6 +42,8 @@ def add_artifact(
     Raises:
         ManifestError: Not TOML, the name is taken, or there is no safe place for it.
     """
+    from artlock.formats.manifest_tree import with_table
+
     before = load_toml(text, name=file, error=ManifestError)
     artifacts = before.get(_ARTIFACTS, {})
     if not isinstance(artifacts, dict):
@@ -52,14 +52,9 @@ def add_artifact(
         message = f"`{file}` has an artifact `{name}` already"
         hint = f"choose another `--name`, or `artlock rm {name}` first"
         raise ManifestError(message, hint=hint)
-    pairs = [(key, _render(fields[key])) for key in ARTIFACT_KEYS if key in fields]
-    source = _scanned(text, file)
-    inline = _inline_artifacts(source)
-    if inline is None:
-        edited = _with_table(text, source, name, pairs)
-    else:
-        edited = _with_inline_table(text, inline, name, pairs)
     values = {k: list(v) if isinstance(v, tuple) else v for k, v in fields.items()}
+    ordered = {key: values[key] for key in ARTIFACT_KEYS if key in values}
+    edited = _edited(text, lambda text: (with_table(text, name, ordered), ""), file)
     _prove(edited, {**_plain(text), _ARTIFACTS: {**_artifacts(text), name: values}}, file)
     return edited
 
@@ -78,14 +73,14 @@ def remove_artifact(text: str, name: str, *, file: str = MANIFEST_NAME) -> str:
     Raises:
         ManifestError: Not TOML, there is no such artifact, or it cannot be cut out safely.
     """
+    from artlock.formats.manifest_tree import without_tables
+
     before = load_toml(text, name=file, error=ManifestError)
     artifacts = before.get(_ARTIFACTS, {})
     if not isinstance(artifacts, dict) or name not in artifacts:
         message = f"`{file}` has no artifact `{name}`"
         raise ManifestError(message, hint="see `artlock ls`")
-    edited = _without_tables(text, _scanned(text, file), name)
-    while nested := _first_of(_scanned(edited, file), name):
-        edited = _without_nested(edited, nested)
+    edited = _edited(text, lambda text: without_tables(text, name), file)
     kept = {key: value for key, value in _artifacts(text).items() if key != name}
     _prove(edited, {**_plain(text), _ARTIFACTS: kept}, file)
     return edited
@@ -128,37 +123,21 @@ def format_manifest(text: str, *, file: str = MANIFEST_NAME) -> str:
         ManifestError: Not TOML.
     """
     load_toml(text, name=file, error=ManifestError)
-    text = text.replace("\r\n", "\n")
-    source = _scanned(text, file)
-    pieces = []
-    position = 0
-    for start, end in source.long_strings:
-        pieces += [_tidied(text[position:start]), text[start:end]]
-        position = end
-    formatted = "".join([*pieces, _tidied(text[position:])]).strip("\n")
-    formatted = formatted.rstrip(" \t") + "\n" if formatted.strip() else ""
+    tidied = _PIECE.sub(_tidied, text.replace("\r\n", "\n"))
+    formatted = tidied.lstrip("\n").rstrip(" \t\n")
+    formatted += "\n" if formatted else ""
     _prove(formatted, _plain(text), file)
     return formatted
 
 
-def _tidied(text: str) -> str:
-    without_spaces = re.sub(r"[ \t]+(?=\n)", "", text)
-    return re.sub(r"\n{3,}", "\n\n", without_spaces)
-
-
-def _render(value: Value) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, str):
-        return render_string(value)
-    return "[" + ", ".join(render_string(item) for item in value) + "]"
-
-
-def _scanned(text: str, file: str) -> TomlSource:
-    try:
-        return scan(text)
-    except (ValueError, RecursionError) as error:
-        raise _unsafe(file) from error
+def _tidied(match: re.Match[str]) -> str:
+    piece = match[0]
+    if match["string"]:
+        return piece
+    if piece.startswith("#"):
+        return piece.rstrip(" \t")
+    newlines = min(piece.count("\n"), 2)
+    return "\n" * newlines + piece.rpartition("\n")[2] if newlines else piece
 
 
 def _unsafe(file: str) -> ManifestError:
@@ -187,138 +166,27 @@ def _prove(edited: str, expected: dict[str, object], file: str) -> None:
         raise _unsafe(file)
 
 
-def _inline_artifacts(source: TomlSource) -> Entry | None:
-    """Return the entry ``artifacts = { ... }``, if that is how they are written."""
-    written = (e for e in source.entries if e.place == (_ARTIFACTS,) and not e.is_header)
-    return next(written, None)
+def _edited(text: str, edit: Callable[[str], tuple[str, str]], file: str) -> str:
+    """Return the text after ``edit``, with its line ends.
 
-
-def _with_table(
-    text: str, source: TomlSource, name: str, pairs: Sequence[tuple[str, str]]
-) -> str:
-    newline = "\r\n" if "\r\n" in text else "\n"
-    header = f"[{_ARTIFACTS}.{render_key(name)}]"
-    lines = [header, *(f"{key} = {value}" for key, value in pairs)]
-    block = newline.join(lines) + newline
-    at = _end_of_artifacts(text, source)
-    if at is None:
-        before = text if text.endswith("\n") or not text else text + newline
-        gap = newline if before and not before.endswith(newline * 2) else ""
-        return before + gap + block
-    before, after = text[:at], text[at:]
-    if not before.endswith("\n"):
-        before += newline
-    return before + newline + block + after
-
-
-def _end_of_artifacts(text: str, source: TomlSource) -> int | None:
-    """Return where the last table of an artifact ends, before what follows it."""
-    tops = [entry for entry in source.entries if not entry.is_nested]
-    ends = [
-        _end_of_section(text, tops, index)
-        for index, entry in enumerate(tops)
-        if entry.is_header and entry.place[0] == _ARTIFACTS
-    ]
-    return ends[-1] if ends else None
-
-
-def _with_inline_table(
-    text: str, artifacts: Entry, name: str, pairs: Sequence[tuple[str, str]]
-) -> str:
-    inner = text[artifacts.value + 1 : artifacts.end - 1].rstrip()
-    body = ", ".join(f"{key} = {value}" for key, value in pairs)
-    comma = ", " if inner.strip() and not inner.endswith(",") else " "
-    table = f"{render_key(name)} = {{ {body} }}"
-    start = text[: artifacts.value + 1] + inner
-    return f"{start}{comma}{table} {text[artifacts.end - 1 :]}"
-
-
-def _is_of(entry: Entry, name: str) -> bool:
-    return entry.place[:2] == (_ARTIFACTS, name)
-
-
-def _without_tables(text: str, source: TomlSource, name: str) -> str:
-    """Cut out every section of the artifact, and its keys in other sections."""
-    tops = [entry for entry in source.entries if not entry.is_nested]
-    cuts: list[tuple[int, int]] = []
-    for index, entry in enumerate(tops):
-        if not _is_of(entry, name):
-            continue
-        if entry.is_header:
-            start = _start_of_section(text, entry.start)
-            end = _end_of_section(text, tops, index)
-            end = _match_end(_BLANK_LINES, text, end)
-            cuts.append((start, end))
-        else:
-            cuts.append((_line_start(text, entry.start), _line_end(text, entry.end)))
-    kept = []
-    position = 0
-    for start, end in cuts:
-        kept.append(text[position:start])
-        position = max(position, end)
-    rest = text[position:]
-    if cuts and not rest:
-        # What ended the file took the blank lines behind it along; so those before it.
-        return re.sub(r"(?<=\n)(?:[ \t]*\r?\n)+\Z", "", "".join(kept))
-    return "".join([*kept, rest])
-
-
-def _start_of_section(text: str, header: int) -> int:
-    """Return where a header's line starts, or the comment lines directly above it."""
-    start = _line_start(text, header)
-    above = start
-    while above > 0:
-        line = _line_start(text, above - 1)
-        if not text[line:above].lstrip(" \t").startswith("#"):
-            return above
-        above = line
-    # The comment that begins a file speaks of the file.
-    return start
-
-
-def _end_of_section(text: str, tops: Sequence[Entry], index: int) -> int:
-    """Return where the section of the header ``tops[index]`` ends.
-
-    That is behind its last key and the comment lines that follow it directly, unless those
-    stand directly above another header.
+    Args:
+        text: Before.
+        edit: Returns the text after it, and what it cut out. No other comment may be gone.
+        file: For messages.
     """
-    last = tops[index]
-    following: Entry | None = None
-    for entry in tops[index + 1 :]:
-        if entry.is_header:
-            following = entry
-            break
-        last = entry
-    end = _line_end(text, last.end)
-    behind = _match_end(_COMMENT_LINES, text, end)
-    if following is not None and behind >= _line_start(text, following.start):
-        return end
-    return behind
+    has_windows_ends = "\n" in text and not _LONE_NEWLINE.search(text)
+    if has_windows_ends:
+        text = text.replace("\r\n", "\n")
+    try:
+        edited, cut = edit(text)
+    except Exception as error:
+        # Not all that tomlkit stumbles over is an error of its own.
+        raise _unsafe(file) from error
+    if _comments(text) != _comments(edited) + _comments(cut):
+        raise _unsafe(file)
+    return edited.replace("\n", "\r\n") if has_windows_ends else edited
 
 
-def _first_of(source: TomlSource, name: str) -> Entry | None:
-    return next((e for e in source.entries if e.is_nested and _is_of(e, name)), None)
-
-
-def _without_nested(text: str, entry: Entry) -> str:
-    """Cut one key out of an inline table, with one of the commas beside it."""
-    after = _COMMA_AFTER.match(text, entry.end)
-    if after is not None:
-        return text[: entry.start] + text[after.end() :]
-    before = _COMMA_BEFORE.search(text, 0, entry.start)
-    start = before.start() if before is not None else entry.start
-    return text[:start] + text[entry.end :]
-
-
-def _match_end(pattern: re.Pattern[str], text: str, at: int) -> int:
-    match = pattern.match(text, at)
-    return match.end() if match else at
-
-
-def _line_start(text: str, at: int) -> int:
-    return text.rfind("\n", 0, at) + 1
-
-
-def _line_end(text: str, at: int) -> int:
-    end = text.find("\n", at)
-    return len(text) if end < 0 else end + 1
+def _comments(text: str) -> Counter[str]:
+    pieces = (match[0] for match in _PIECE.finditer(text))
+    return Counter(piece for piece in pieces if piece.startswith("#"))

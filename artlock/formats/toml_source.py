@@ -1,79 +1,29 @@
-"""Where in TOML text a key stands: for messages with a line, and for careful edits.
+"""Where in TOML text a key stands: for messages with a line.
 
 The text must be TOML that ``tomllib`` accepts; nothing is judged here. ``tomllib`` gives
-values without places, and this gives places without values.
+values without places, and this gives places without values, in linear time: whoever clones
+a repository meets the faults of its manifest (hazard 5.11).
 """
 
 from __future__ import annotations
 
 import re
 import tomllib
-from dataclasses import dataclass
 
 Place = tuple[str | int, ...]
 """Keys and list indexes from the top of a document; ``()`` is the document."""
 
-_SPACE = re.compile(r"(?:[ \t\r\n]|#[^\n]*)*+")
-_BLANK = re.compile(r"[ \t]*+")
-_BARE_KEY = re.compile(r"[A-Za-z0-9_-]++")
-_STRINGS = (
-    re.compile(r'"""(?:[^"\\]|\\.|"(?!""))*+"{3,5}', re.DOTALL),
-    re.compile(r"'''(?:[^']|'(?!''))*+'{3,5}", re.DOTALL),
-    re.compile(r'"(?:[^"\\\n]|\\.)*+"'),
-    re.compile(r"'[^'\n]*+'"),
-)
-"""In this order: what opens with three quotes is not an empty string and a quote."""
-_SCALAR = re.compile(r"[^\n,\]}#]++")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
-    """A table header, or a key with its value.
-
-    Attributes:
-        place: What it defines, from the top of the document.
-        start: Offset of its first character.
-        value: Offset of the value's first character; equals ``end`` for a header.
-        end: Offset behind its last character, without a comment.
-        is_nested: Whether it stands inside of an inline table.
-    """
-
-    place: Place
-    start: int
-    value: int
-    end: int
-    is_header: bool = False
-    is_nested: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TomlSource:
-    """A document's entries and where things start.
-
-    Attributes:
-        entries: In the order of their starts.
-        offsets: Offset of the first mention of each place, list elements too.
-        long_strings: ``(start, end)`` of strings that may span lines, ascending.
-    """
-
-    entries: tuple[Entry, ...]
-    offsets: dict[Place, int]
-    long_strings: tuple[tuple[int, int], ...]
-
-
-def scan(text: str) -> TomlSource:
-    """Find every entry of ``text``.
-
-    Raises:
-        ValueError: The text is not TOML, or of a kind that this scanner does not know.
-    """
-    scanner = _Scanner(text)
-    scanner.document()
-    return TomlSource(
-        entries=tuple(sorted(scanner.entries, key=lambda entry: entry.start)),
-        offsets=scanner.offsets,
-        long_strings=tuple(scanner.long_strings),
-    )
+# In this order: what opens with three quotes is not an empty string and a quote.
+STRING = r"""
+    \"{3} (?: [^"\\] | \\[\s\S] | "(?!"") )*+ "{3,5}
+  | '{3}  (?: [^'] | '(?!'') )*+ '{3,5}
+  | "     (?: [^"\\\n] | \\. )*+ "
+  | '     [^'\n]*+ '
+"""
+"""Any TOML string, as a verbose pattern."""
+_SPACE = re.compile(r"(?:[ \t\r\n]|#[^\n]*+)*+")
+_KEY = re.compile(rf"[ \t]*+ ([A-Za-z0-9_-]++ | {STRING}) [ \t]*+", re.VERBOSE)
+_SCALAR = re.compile(rf"""[ \t]*+ (?: {STRING} | [^\n,\]}}\#"']++ )""", re.VERBOSE)
 
 
 def line_of(text: str, place: Place) -> int | None:
@@ -82,7 +32,7 @@ def line_of(text: str, place: Place) -> int | None:
     ``None`` if that is the document itself, or the text cannot be scanned.
     """
     try:
-        offsets = scan(text).offsets
+        offsets = _Scanner(text).offsets
     except (ValueError, RecursionError):
         return None
     while place:
@@ -93,120 +43,76 @@ def line_of(text: str, place: Place) -> int | None:
 
 
 class _Scanner:
+    """Finds the offset of the first mention of each place, list elements too."""
+
     def __init__(self, text: str) -> None:
+        self.offsets: dict[Place, int] = {}
         self._text = text
         self._at = 0
         self._last_of_array: dict[Place, int] = {}
-        self.entries: list[Entry] = []
-        self.offsets: dict[Place, int] = {}
-        self.long_strings: list[tuple[int, int]] = []
-
-    def document(self) -> None:
         table: Place = ()
-        self._skip(_SPACE)
-        while self._at < len(self._text):
-            if self._next() == "[":
+        self._match(_SPACE)
+        while self._at < len(text):
+            if text[self._at] == "[":
                 table = self._header()
             else:
-                self._pair(table, is_nested=False)
-            self._skip(_SPACE)
+                self._pair(table)
+            self._match(_SPACE)
 
     def _header(self) -> Place:
         start = self._at
         is_array = self._text.startswith("[[", start)
-        self._at += 2 if is_array else 1
+        self._expect("[[" if is_array else "[")
+        *parents, name = self._key()
         place: Place = ()
-        for part in self._key():
-            place = self._inside(place, part)
+        for part in parents:
+            place = self._inside((*place, part))
+        place = (*place, name)
         if is_array:
-            # `_inside` went into the last element if there is one; this is the next.
-            array = place[:-1] if isinstance(place[-1], int) else place
-            self._last_of_array[array] = self._last_of_array.get(array, -1) + 1
-            place = (*array, self._last_of_array[array])
+            self._last_of_array[place] = self._last_of_array.get(place, -1) + 1
+        place = self._inside(place)
         self._expect("]]" if is_array else "]")
         self._remember(place, start)
-        self.entries.append(
-            Entry(place=place, start=start, value=self._at, end=self._at, is_header=True)
-        )
         return place
 
-    def _inside(self, place: Place, part: str) -> Place:
-        place = (*place, part)
+    def _inside(self, place: Place) -> Place:
         last = self._last_of_array.get(place)
         return place if last is None else (*place, last)
 
-    def _pair(self, table: Place, *, is_nested: bool) -> None:
+    def _pair(self, table: Place) -> None:
         start = self._at
         place = (*table, *self._key())
         self._expect("=")
-        self._skip(_BLANK)
-        value = self._at
         self._remember(place, start)
         self._value(place)
-        self.entries.append(
-            Entry(place=place, start=start, value=value, end=self._at, is_nested=is_nested)
-        )
 
     def _key(self) -> list[str]:
         parts: list[str] = []
-        while True:
-            self._skip(_BLANK)
-            if self._next() in {'"', "'"}:
-                raw = self._string()
-                parts.extend(tomllib.loads(f"{raw} = 1"))
-            else:
-                parts.append(self._match(_BARE_KEY))
-            self._skip(_BLANK)
-            if self._next() != ".":
-                return parts
-            self._at += 1
+        while not parts or self._has("."):
+            raw = self._match(_KEY)[1]
+            # A quoted key may have escapes, which tomllib reads.
+            parts += tomllib.loads(f"{raw} = 1") if raw[0] in "\"'" else [raw]
+        return parts
 
     def _value(self, place: Place) -> None:
-        opening = self._next()
-        if opening == "[":
-            self._list(place)
-        elif opening == "{":
-            self._inline_table(place)
-        elif opening in {'"', "'"}:
-            self._string()
+        self._match(_SPACE)
+        if self._has("["):
+            index = 0
+            while not self._closes("]"):
+                self._remember((*place, index), self._at)
+                self._value((*place, index))
+                index += 1
+        elif self._has("{"):
+            while not self._closes("}"):
+                self._pair(place)
         else:
-            scalar = self._match(_SCALAR)
-            self._at -= len(scalar) - len(scalar.rstrip())
+            self._match(_SCALAR)
 
-    def _list(self, place: Place) -> None:
-        self._expect("[")
-        index = 0
-        self._skip(_SPACE)
-        while self._next() != "]":
-            self._remember((*place, index), self._at)
-            self._value((*place, index))
-            index += 1
-            self._comma("]")
-        self._expect("]")
-
-    def _inline_table(self, place: Place) -> None:
-        self._expect("{")
-        self._skip(_SPACE)
-        while self._next() != "}":
-            self._pair(place, is_nested=True)
-            self._comma("}")
-        self._expect("}")
-
-    def _comma(self, closing: str) -> None:
-        self._skip(_SPACE)
-        if self._next() != closing:
-            self._expect(",")
-            self._skip(_SPACE)
-
-    def _string(self) -> str:
-        start = self._at
-        for pattern in _STRINGS:
-            if match := pattern.match(self._text, start):
-                self._at = match.end()
-                if match[0].startswith(('"""', "'''")):
-                    self.long_strings.append(match.span())
-                return match[0]
-        raise self._unknown()
+    def _closes(self, bracket: str) -> bool:
+        self._match(_SPACE)
+        if self._has(","):
+            self._match(_SPACE)
+        return self._has(bracket)
 
     def _remember(self, place: Place, start: int) -> None:
         for length in range(len(place), 0, -1):
@@ -214,24 +120,21 @@ class _Scanner:
                 break
             self.offsets[place[:length]] = start
 
-    def _next(self) -> str:
-        return self._text[self._at : self._at + 1]
+    def _has(self, literal: str) -> bool:
+        found = self._text.startswith(literal, self._at)
+        self._at += len(literal) * found
+        return found
 
-    def _skip(self, pattern: re.Pattern[str]) -> None:
-        match = pattern.match(self._text, self._at)
-        self._at = match.end() if match else self._at
+    def _expect(self, literal: str) -> None:
+        if not self._has(literal):
+            raise self._unknown()
 
-    def _match(self, pattern: re.Pattern[str]) -> str:
+    def _match(self, pattern: re.Pattern[str]) -> re.Match[str]:
         match = pattern.match(self._text, self._at)
         if match is None:
             raise self._unknown()
         self._at = match.end()
-        return match[0]
-
-    def _expect(self, literal: str) -> None:
-        if not self._text.startswith(literal, self._at):
-            raise self._unknown()
-        self._at += len(literal)
+        return match
 
     def _unknown(self) -> ValueError:
         return ValueError(f"not TOML at offset {self._at}")

@@ -1,6 +1,7 @@
 """Laws of reading and editing ``artifacts.toml``."""
 
 import tomllib
+from collections.abc import Sequence
 from contextlib import suppress
 
 from hypothesis import assume, given
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 from artlock.errors import ManifestError
 from artlock.formats.manifest import parse_manifest
 from artlock.formats.manifest_edit import add_artifact, format_manifest, remove_artifact
-from artlock.formats.toml_source import scan
+from artlock.formats.toml_source import line_of
 
 NAMES = ("a", "b.c", "d-e", "f_g", "0")
 VALUES = (
@@ -17,7 +18,11 @@ VALUES = (
     *('["a", # c\n  "b",\n]', "{ x = 1, y.z = [] }", "'''\n[artifacts.a]\n\n'''"),
     *('"""\nuri = 1 \\\n  ""\\""""', "[]", "{}", '[{ a = "}" }]'),
 )
-NOISE = ("", "\n", "\n\n", "# words\n", "\n# above\n", "# left\n\n", "  # [artifacts.a]\n")
+STYLES = ("headers", "dotted", "root", "inline")
+NOISE = (
+    *("", "\n", "\n\n", "# words\n", "# more\n# words\n", "\n# above\n", "# left\n\n"),
+    "  # [artifacts.a]\n",
+)
 
 
 def _key(name: str) -> str:
@@ -29,11 +34,11 @@ Piece = tuple[str, str]
 
 
 @st.composite
-def pieces(draw: st.DrawFn) -> list[Piece]:
+def pieces(draw: st.DrawFn, styles: Sequence[str] = STYLES) -> list[Piece]:
     """Manifests in every spelling that TOML has, with comments in odd places."""
     value = st.sampled_from(VALUES)
     names = draw(st.lists(st.sampled_from(NAMES), unique=True, max_size=4))
-    style = draw(st.sampled_from(["headers", "dotted", "root", "inline"]))
+    style = draw(st.sampled_from(styles))
     head = ("rest", draw(st.sampled_from(["", "[artlock] # it\nversion = 1\n"])))
     found: list[Piece]
     if style == "inline":
@@ -62,8 +67,8 @@ def pieces(draw: st.DrawFn) -> list[Piece]:
 
 
 @st.composite
-def documents(draw: st.DrawFn) -> str:
-    text = "".join(text for _, text in draw(pieces()))
+def documents(draw: st.DrawFn, styles: Sequence[str] = STYLES) -> str:
+    text = "".join(text for _, text in draw(pieces(styles)))
     return text.rstrip() if draw(st.booleans()) else text
 
 
@@ -107,6 +112,34 @@ def test_what_is_not_the_artifacts_stays_byte_for_byte(
             position = left.index(piece, position) + len(piece)
 
 
+def _above_headers(text: str, name: str) -> list[tuple[str, ...]]:
+    """Return each header that is not of ``name``, behind the comment lines above it."""
+    found: list[tuple[str, ...]] = []
+    block: tuple[str, ...] = ()
+    for line in text.splitlines():
+        if line.startswith("#"):
+            block = (*block, line)
+            continue
+        # Of these two, the first one stands in a string of `VALUES`.
+        is_other = line != "[artifacts.a]" and f"artifacts.{_key(name)}" not in line
+        if line.startswith("[") and is_other:
+            found.append((*block, line))
+        block = ()
+    return found
+
+
+@given(documents(["headers"]), st.sampled_from(NAMES))
+def test_each_header_keeps_the_comments_above_it(text: str, name: str) -> None:
+    # The comment that begins the file stays, even if it comes to stand above a header.
+    text = f"[tool.first]\n{text}"
+    before = _above_headers(text, name)
+    if name in _artifacts(text):
+        assert _above_headers(remove_artifact(text, name), name) == before
+    else:
+        added = add_artifact(text, name, {"uri": "s3://b/k"})
+        assert _above_headers(added, name) == before
+
+
 @given(documents(), st.sampled_from(NAMES), st.text(max_size=8))
 def test_adding_inserts_one_piece_of_text_and_removing_takes_it_back(
     text: str, name: str, path: str
@@ -132,14 +165,15 @@ def test_formatting_keeps_the_meaning_and_the_words_and_is_done_once(text: str) 
 
 
 @given(documents())
-def test_every_key_that_the_parser_sees_has_a_place(text: str) -> None:
-    offsets = scan(text).offsets
-    artifacts = _artifacts(text)
-    for name, content in artifacts.items():
-        assert ("artifacts", name) in offsets
+def test_every_key_that_the_parser_sees_has_its_line(text: str) -> None:
+    lines = text.split("\n")
+    for name, content in _artifacts(text).items():
         assert isinstance(content, dict)
-        for key in content:
-            assert ("artifacts", name, key) in offsets
+        for place in (("artifacts", name), *(("artifacts", name, key) for key in content)):
+            line = line_of(text, place)
+            assert line is not None
+            assert place[-1] in lines[line - 1]
+            assert not lines[line - 1].lstrip().startswith("#")
 
 
 @given(

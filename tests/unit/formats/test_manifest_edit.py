@@ -27,12 +27,15 @@ uri = "s3://b/a"   # inline
 uri = "s3://b/b/"
 # the last words of b
 
-# a chapter of its own
+# inside of b
 
 [artifacts.b.meta]
 owner = \"\"\"
-[artifacts.c]
+# [artifacts.c]
 \"\"\"
+# the very last words of b
+
+# a chapter of its own
 
 # about c
 [artifacts.c]
@@ -88,11 +91,11 @@ def test_line_ends_of_windows_stay() -> None:
         ('artifacts.a.uri = "x"\nartifacts.b.uri = "y"', 'artifacts.b.uri = "y"'),
         (
             'artifacts = { a = { uri = "x" }, b = { uri = "y" } }\n',
-            'artifacts = { b = { uri = "y" } }\n',
+            'artifacts = {  b = { uri = "y" } }\n',
         ),
         (
             'artifacts = { b = { uri = "y" }, a.uri = "x", a.path = "p" } # end\n',
-            'artifacts = { b = { uri = "y" } } # end\n',
+            'artifacts = { b = { uri = "y" }   } # end\n',
         ),
         ('artifacts = { a = { uri = "x" } }', "artifacts = {  }"),
         ("[artifacts.a]\n\n[artlock]\n", "[artlock]\n"),
@@ -166,10 +169,10 @@ def test_the_next_artifact_ends_a_line_that_was_open() -> None:
 @pytest.mark.parametrize(
     ("before", "after"),
     [
-        ("artifacts = {}\n", 'artifacts = { d = { uri = "s3://b/d" } }\n'),
+        ("artifacts = {}\n", 'artifacts = {d = {uri = "s3://b/d"}}\n'),
         (
             "x = 1\nartifacts = { a = {uri = 'x'} } # end",
-            "x = 1\nartifacts = { a = {uri = 'x'}, d = { uri = \"s3://b/d\" } } # end",
+            "x = 1\nartifacts = { a = {uri = 'x'}, d = {uri = \"s3://b/d\"}} # end\n",
         ),
         (
             "artifacts.a.uri = 'x'\n",
@@ -196,6 +199,40 @@ def test_an_edit_that_would_say_something_else_is_refused() -> None:
     with pytest.raises(ManifestError, match="cannot be edited") as caught:
         add_artifact("artifacts = [1]\n", "d", {"uri": "s3://b/d"})
     assert caught.value.hint == "edit it by hand"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        # Deeper than tomlkit reads.
+        f"[artifacts.a]\nuri = 'x'\n[tool]\nx = {'[' * 101}{']' * 101}\n",
+        # Brought together when tomlkit prints them.
+        "[[tool]]\n[artifacts.a]\nuri = 'x'\n[[tool]]\n",
+        # A comment that belongs to a part of a line.
+        "artifacts = { a = { uri = 'x', include = [ # c\n'y'] } }\n",
+    ],
+)
+def test_what_tomlkit_cannot_take_out_is_left_to_people(text: str) -> None:
+    with pytest.raises(ManifestError, match="cannot be edited without changing") as caught:
+        remove_artifact(text, "a")
+    assert caught.value.hint == "edit it by hand"
+
+
+def test_tables_that_are_scattered_over_the_file_are_found() -> None:
+    text = (
+        "[artifacts.a.meta]\nx = 1\n# b\n[artifacts.b]\n\n# pol\n[policy]\n\n"
+        "[artifacts.a]\nuri = 'x'\n\n# trackers\n[trackers]\n[[artifacts.a.meta.y]]\n"
+    )
+    left = "# b\n[artifacts.b]\n\n# pol\n[policy]\n\n# trackers\n[trackers]\n"
+    assert remove_artifact(text, "a") == left
+    assert add_artifact(text, "c", {"uri": "z"}) == f'{text}\n[artifacts.c]\nuri = "z"\n'
+
+
+@pytest.mark.parametrize("removed", ["", "# one\n# one\n", "x = '# one'\n"])
+def test_a_comment_that_would_be_lost_is_noticed(removed: str) -> None:
+    text = "# one\n[artifacts.a]\n"
+    with pytest.raises(ManifestError, match="cannot be edited without changing"):
+        manifest_edit._edited(text, lambda _: ("[artifacts.a]\n", removed), "x")
 
 
 def test_what_is_not_toml_is_not_edited() -> None:
@@ -254,5 +291,3 @@ def test_what_the_edit_made_is_read_before_it_is_given_back() -> None:
         manifest_edit._prove("a = ?", {}, "artifacts.toml")
     with pytest.raises(ManifestError, match="cannot be edited without changing"):
         manifest_edit._prove("a = 1", {}, "artifacts.toml")
-    with pytest.raises(ManifestError, match="cannot be edited without changing"):
-        manifest_edit._scanned("a = ", "artifacts.toml")
