@@ -242,6 +242,12 @@ class StoreUnavailableError(StoreError):
     """Timeout, reset, cut body, throttling or a 5xx: the only error that is retried."""
 
     code = "store-unavailable"
+    TRY_AGAIN: ClassVar[str] = (
+        "try again; `artlock doctor` tells what this machine can reach"
+    )
+
+    def __init__(self, message: str, *, uri: str, hint: str | None = None) -> None:
+        super().__init__(message, uri=uri, hint=hint or self.TRY_AGAIN)
 
 
 class CacheError(ArtlockError):

@@ -20,7 +20,7 @@ from blake3 import blake3
 from artlock.cache.batch import Batch
 from artlock.cache.layout import OPTION, CacheLayout, blob_name
 from artlock.cache.records import BlobRecords, Stamp
-from artlock.errors import BlobMissingError, CacheError, WorkspaceError
+from artlock.errors import BlobMissingError, CacheError, IntegrityError, WorkspaceError
 from artlock.fs.atomic import write_all
 from artlock.fs.durability import Fsync
 from artlock.fs.problems import raising, reason
@@ -103,15 +103,15 @@ class BlobCache:
         """Lend a descriptor that reads a blob of the right size; its bytes are not judged.
 
         Raises:
-            BlobMissingError: There is none, or it is no file of this size and was put
-                aside.
+            BlobMissingError: There is none, or it was damaged and was put aside.
+            IntegrityError: It is intact, and of another size.
             CacheError: It cannot be read.
         """
         fd = self._open(digest)
         try:
             found = os.fstat(fd)
             if not stat.S_ISREG(found.st_mode) or found.st_size != size:
-                raise self._damaged(digest)
+                raise self._unfit(fd, digest, size)
             yield fd
         finally:
             os.close(fd)
@@ -127,6 +127,7 @@ class BlobCache:
 
         Raises:
             BlobMissingError: There is none, or it was damaged and was put aside.
+            IntegrityError: It is intact, and of another size.
             CacheError: It cannot be read.
             WorkspaceError: The target cannot be written.
         """
@@ -134,11 +135,11 @@ class BlobCache:
         try:
             if size <= _SMALL:
                 data = self._read(fd, digest, size)
-                if blake3(data).hexdigest() != digest.hex:
-                    raise self._damaged(digest)
+                if len(data) != size or blake3(data).hexdigest() != digest.hex:
+                    raise self._unfit(fd, digest, size)
                 _write(target_fd, data)
             elif not self._is_intact(fd, digest, size, target_fd):
-                raise self._damaged(digest)
+                raise self._unfit(fd, digest, size)
         finally:
             os.close(fd)
 
@@ -265,6 +266,26 @@ class BlobCache:
         except OSError as error:
             raise _unreadable(digest, error) from error
         return Stamp.of(found) if stat.S_ISREG(found.st_mode) else None
+
+    def _unfit(
+        self, fd: int, digest: Digest, size: int
+    ) -> BlobMissingError | IntegrityError:
+        """Tell whether the blob is wrong, which is put aside, or only the size asked for.
+
+        A lockfile with a wrong size must not cost a project its intact blobs.
+        """
+        found = os.fstat(fd)
+        if stat.S_ISREG(found.st_mode) and found.st_size != size:
+            os.lseek(fd, 0, os.SEEK_SET)
+            if self._is_intact(fd, digest, None, None):
+                return IntegrityError(
+                    subject=str(digest),
+                    expected=f"{size} bytes",
+                    actual=f"{found.st_size} bytes",
+                    hint="the blob is intact: the size in `artifacts.lock` is wrong; "
+                    "restore that file, or run `artlock update`",
+                )
+        return self._damaged(digest)
 
     def _damaged(self, digest: Digest) -> BlobMissingError:
         aside = self.quarantine(digest)

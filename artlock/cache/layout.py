@@ -114,7 +114,7 @@ class CacheLayout:
     def mutex(self, *, purpose: str, shared: bool = True, wait_s: float = WAIT_S) -> Mutex:
         """Return the mutex: shared while blobs are used, not shared to remove them."""
         path = self.home / "mutex"
-        return Mutex(path, purpose=purpose, wait_s=wait_s, shared=shared)
+        return Mutex(path, purpose=purpose, wait_s=wait_s, shared=shared, kind=CacheError)
 
     def prepare(self) -> None:
         """Make what is missing, readable by this user alone.

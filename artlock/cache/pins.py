@@ -20,4 +20,6 @@ def pin_key(identity: str, uri: str, row: LockedObject) -> bytes:
         uri: Of the object.
         row: All of its columns count.
     """
-    return blake3(_encode((identity, uri, row))).digest(length=KEY_LENGTH)
+    # It may hold text of the environment, which need not be UTF-8.
+    encodable = identity.encode("utf-8", "surrogatepass").decode("latin-1")
+    return blake3(_encode((encodable, uri, row))).digest(length=KEY_LENGTH)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import traceback
 from typing import TYPE_CHECKING
@@ -21,6 +22,7 @@ from artlock.errors import (
     ArtlockError,
     ConfigError,
 )
+from artlock.fs.problems import reason
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -94,21 +96,28 @@ def run(arguments: Sequence[str]) -> int:
     except click.UsageError as error:
         return _usage(output, error)
     except (KeyboardInterrupt, click.Abort):
-        output.say("interrupted; what was verified stays in the cache")
-        return EXIT_INTERRUPTED
+        return _interrupted(output)
     except (BrokenPipeError, SystemExit):  # click's answer to a closed pipe: it ends with 1
         return EXIT_OK
     except Exception as error:  # noqa: BLE001 - the boundary: 1 must never mean a defect
+        failure = _output_failure(error)
+        if failure is not None:
+            silence(sys.stdout)
+            output.error(failure)
+            return failure.exit_code
         return _defect(output, error, arguments)
     return result if isinstance(result, int) else EXIT_OK
 
 
 def main() -> None:
     """Run the command line of this process."""
+    if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        # A scheduler that ends a job means what Ctrl-C means: what is open is closed.
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
     code = run(sys.argv[1:])
     try:
         sys.stdout.flush()
-    except BrokenPipeError:
+    except OSError:
         silence(sys.stdout)
     sys.exit(code)
 
@@ -116,6 +125,24 @@ def main() -> None:
 def _asks_for_json(arguments: Sequence[str]) -> bool:
     """Tell whether errors are JSON too, even if the arguments cannot be parsed."""
     return "--json" in arguments or os.environ.get("ARTLOCK_JSON", "") not in {"", "0"}
+
+
+def _interrupted(output: Output) -> int:
+    message = "interrupted; what was verified stays in the cache"
+    about = {"code": "interrupted", "message": message, "hint": "run it again"}
+    output.document("error", {"error": {**about, "exit_code": EXIT_INTERRUPTED}})
+    output.say(message)
+    return EXIT_INTERRUPTED
+
+
+def _output_failure(error: Exception) -> ArtlockError | None:
+    """Return what to say if it was stdout that failed, and not a file of ours."""
+    steps = [frame.f_code for frame, _ in traceback.walk_tb(error.__traceback__)]
+    if not isinstance(error, OSError) or steps[-1] is not click.echo.__code__:
+        return None
+    failure = ArtlockError(f"the output cannot be written: {reason(error)}")
+    failure.code = "output-error"  # type: ignore[misc] # this one instance
+    return failure
 
 
 def _usage(output: Output, error: click.UsageError) -> int:
@@ -139,4 +166,3 @@ def _defect(output: Output, error: Exception, arguments: Sequence[str]) -> int:
     click.echo(f"artlock {__version__}: {escape(' '.join(arguments))}", err=True)
     output.error(failure)
     return EXIT_INCOMPLETE
-

@@ -58,7 +58,13 @@ def _with_shared(
     for decorate in reversed(
         (
             option("-C", "--directory", "directory", type=path, help="Run in DIR."),
-            option("-q", "--quiet", is_flag=True, default=None, help="Print only errors."),
+            option(
+                "-q",
+                "--quiet",
+                is_flag=True,
+                default=None,
+                help="Print no talk, only data and errors.",
+            ),
             option("-v", "--verbose", is_flag=True, default=None, help="Print details."),
             option("--json", "as_json", is_flag=True, default=None, help="Print JSON."),
             option("--color", type=click.Choice(list(_COLORS)), help="When to use colour."),

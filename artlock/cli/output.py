@@ -181,8 +181,11 @@ class Output:
     def _write(self, stream: TextIO, text: str) -> None:
         try:
             click.echo(text, file=stream, color=self._colors(stream))
-        except BrokenPipeError:
+        except OSError as error:
             # `artlock ls | head`: the rest is said to nobody, the exit code is as earned.
+            # A full disk under the data is a failure; under the talk there is no telling.
+            if stream is sys.stdout and not isinstance(error, BrokenPipeError):
+                raise
             silence(stream)
 
     def _colors(self, stream: TextIO) -> bool:

@@ -124,24 +124,36 @@ class Folders:
                 self._drop(known)
 
     def _take(self, path: str, *, create: bool) -> Folder:
-        if not path:
-            if not self._top.known:
-                raise OSError(errno.EBADF, os.strerror(errno.EBADF))
-            return self._top
-        with self._mutex:
-            found = self._known.get(path)
-            if found is not None:
-                found.users += 1
-                self._known.move_to_end(path)
-                return found
-        parent, name = split(path)
-        above = self._take(parent, create=create)
-        try:
-            opened = self._step(above, name, path, create=create)
-        finally:
-            self._give_back(above)
-        # A path is only as good as the look at each of its steps: it is not kept.
-        return opened if opened.fd is None else self._keep(path, opened)
+        folder, steps = self._nearest(path)
+        for step, name in reversed(steps):
+            above = folder
+            try:
+                opened = self._step(above, name, step, create=create)
+            finally:
+                self._give_back(above)
+            # A path is only as good as the look at each of its steps: it is not kept.
+            folder = opened if opened.fd is None else self._keep(step, opened)
+        return folder
+
+    def _nearest(self, path: str) -> tuple[Folder, list[tuple[str, str]]]:
+        """Take the lowest known folder of a path; also return the steps below, last first.
+
+        A loop, because a lockfile of somebody else decides how many steps there are.
+        """
+        steps: list[tuple[str, str]] = []
+        while path:
+            with self._mutex:
+                found = self._known.get(path)
+                if found is not None:
+                    found.users += 1
+                    self._known.move_to_end(path)
+                    return found, steps
+            parent, name = split(path)
+            steps.append((path, name))
+            path = parent
+        if not self._top.known:
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+        return self._top, steps
 
     def _keep(self, path: str, opened: Folder) -> Folder:
         with self._mutex:
@@ -189,7 +201,7 @@ class Folders:
         try:
             if above.fd is None:
                 found = os.lstat(at)
-                _refuse_other_than_folder(found, path)
+                refuse_other_than_folder(found, path)
                 return Folder(path, None, at + "/", found.st_dev)
             fd = self.open(at, _FOLDER, above)
         except OSError as error:
@@ -224,7 +236,16 @@ def obstructed(path: str) -> WorkspaceError:
     return WorkspaceError(message, hint="move it aside; artlock follows no links")
 
 
-def _refuse_other_than_folder(found: os.stat_result, path: str) -> None:
+def refuse_other_than_folder(found: os.stat_result, path: str) -> None:
+    """Refuse what is no folder itself.
+
+    Args:
+        found: What ``lstat`` says.
+        path: How to call it.
+
+    Raises:
+        WorkspaceError: It is a link or a file.
+    """
     # A junction of Windows says that it is a folder; its tag says that it leads elsewhere.
     tag: int = getattr(found, "st_reparse_tag", False)
     if tag or not stat.S_ISDIR(found.st_mode):

@@ -15,7 +15,8 @@ import time
 from pathlib import Path
 from typing import Self
 
-from artlock.errors import WorkspaceError
+from artlock.errors import CacheError, WorkspaceError
+from artlock.fs.problems import raising
 
 if sys.platform == "win32":  # pragma: no cover - Windows
     import msvcrt
@@ -41,33 +42,43 @@ class Mutex:
         purpose: What it is held for: a command's name.
         wait_s: How many seconds to wait for another holder.
         shared: Whether others may hold it too if they also share.
+        kind: What is raised if the file cannot be used.
     """
 
     def __init__(
-        self, path: Path, *, purpose: str, wait_s: float = WAIT_S, shared: bool = False
+        self,
+        path: Path,
+        *,
+        purpose: str,
+        wait_s: float = WAIT_S,
+        shared: bool = False,
+        kind: type[CacheError | WorkspaceError] = WorkspaceError,
     ) -> None:
         self._path = path
         self._purpose = purpose
         self._wait_s = wait_s
         self._shared = shared
+        self._kind = kind
         self._fd = -1
 
     def __enter__(self) -> Self:
         """Take it.
 
         Raises:
-            WorkspaceError: Somebody else still holds it after ``wait_s``.
-            OSError: The file cannot be opened or made.
+            WorkspaceError: Somebody else still holds it after ``wait_s``, or the file
+                cannot be opened, made or written.
+            CacheError: Likewise of the file, as ``kind`` asks for.
         """
         flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
-        fd = os.open(self._path, flags, 0o666)
-        try:
-            self._wait(fd)
-            if not self._shared:
-                _sign(fd, self._purpose)
-        except BaseException:
-            os.close(fd)
-            raise
+        with raising(self._kind, f"cannot use the mutex `{self._path}`"):
+            fd = os.open(self._path, flags, 0o666)
+            try:
+                self._wait(fd)
+                if not self._shared:
+                    _sign(fd, self._purpose)
+            except BaseException:
+                os.close(fd)
+                raise
         self._fd = fd
         return self
 

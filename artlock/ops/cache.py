@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from artlock.cache.layout import CacheLayout
+from artlock.cache.pins import pin_key
 from artlock.cache.projects import known_projects
 from artlock.cache.statindex import WorkspaceIndex
 from artlock.cache.sweep import GRACE_S, Pruned, Usage, prune, stored_blobs, sweep, usage
@@ -15,13 +16,15 @@ from artlock.errors import ArtlockError, CacheError
 from artlock.formats.lockfile import parse_lockfile
 from artlock.model.digest import Digest
 from artlock.ops.memory import index_path, index_secret
-from artlock.ops.project import LOCKFILE, STATE
+from artlock.ops.project import LOCKFILE, MANIFEST, STATE, Project, read_manifest
+from artlock.ops.sources import Sources
 from artlock.ops.vault import Vault
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from artlock.model.lock import Lockfile
     from artlock.ops.runtime import Runtime
 
 _FORGOTTEN_S = 30 * 24 * 3600.0
@@ -107,7 +110,7 @@ def prune_cache(
         with layout.mutex(purpose="prune", shared=False):
             pruned = prune(
                 layout,
-                keep=frozenset(_needed(layout, now, index_secret(runtime.environ))),
+                keep=frozenset(_needed(vault, now, runtime)),
                 now_s=now,
                 max_size=max_size,
                 grace_s=grace_s,
@@ -117,9 +120,10 @@ def prune_cache(
     return pruned, swept
 
 
-def _needed(layout: CacheLayout, now_s: float, secret: bytes) -> Iterator[Digest]:
+def _needed(vault: Vault, now_s: float, runtime: Runtime) -> Iterator[Digest]:
     """Yield the blobs that projects need, by lockfile and by what is in their workspace."""
-    for project in known_projects(layout):
+    secret = index_secret(runtime.environ)
+    for project in known_projects(vault.layout):
         if not project.exists:
             if now_s - project.seen_s < _FORGOTTEN_S:
                 message = (
@@ -131,7 +135,7 @@ def _needed(layout: CacheLayout, now_s: float, secret: bytes) -> Iterator[Digest
                     "sync",
                 )
             continue
-        yield from _locked(project.path)
+        yield from _locked(project.path, vault, runtime)
         yield from (
             Digest.blake3(entry.digest)
             for entry in WorkspaceIndex.load(
@@ -140,17 +144,39 @@ def _needed(layout: CacheLayout, now_s: float, secret: bytes) -> Iterator[Digest
         )
 
 
-def _locked(project: Path) -> Iterator[Digest]:
+def _locked(root: Path, vault: Vault, runtime: Runtime) -> Iterator[Digest]:
     try:
-        data = (project / LOCKFILE).read_bytes()
-        lock = parse_lockfile(data)
+        lock = parse_lockfile((root / LOCKFILE).read_bytes())
     except FileNotFoundError:
         return
     except (OSError, ArtlockError) as error:
-        message = f"`{project / LOCKFILE}` cannot be read, so nobody knows what it needs"
+        message = f"`{root / LOCKFILE}` cannot be read, so nobody knows what it needs"
         raise CacheError(message, hint="mend it first (`artlock check`)") from error
+    undigested = False
     for artifact in lock.artifacts:
         for row in artifact.objects:
             digest = row.tokens.blake3
             if digest is not None:
                 yield digest
+            undigested = undigested or digest is None
+    if undigested:
+        yield from _learnt(root, lock, vault, runtime)
+
+
+def _learnt(root: Path, lock: Lockfile, vault: Vault, runtime: Runtime) -> Iterator[Digest]:
+    """Yield the blobs that satisfied rows which do not name one themselves."""
+    try:
+        project = Project.of(root, read_manifest(root), runtime)
+        with Sources(project) as sources:
+            keys = [
+                pin_key(identity, str(uri), row)
+                for locked in lock.artifacts
+                if (artifact := project.manifest.get(locked.name)) is not None
+                and (identity := sources.identity(artifact)) is not None
+                for row, uri in locked.uris()
+                if row.tokens.blake3 is None and (row.version or row.checksum)
+            ]
+    except ArtlockError as error:
+        message = f"`{root / MANIFEST}` cannot be read, so nobody knows what it needs"
+        raise CacheError(message, hint="mend it first (`artlock check`)") from error
+    yield from map(Digest.blake3, vault.seen.get_many(keys).values())

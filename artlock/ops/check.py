@@ -102,8 +102,10 @@ def check(project: Project, *, require: Trust | None = None) -> CheckReport:
             findings.append(Finding(Fault.POLICY, artifact.name, problem, hint))
     for locked in lock.artifacts:
         findings += [
-            Finding(Fault.POLICY, locked.name, problem, "run `artlock resolve --hash`")
-            for problem in problems_with_rows(manifest.policy, locked, require=require)
+            Finding(Fault.POLICY, locked.name, problem, hint)
+            for problem, hint in problems_with_rows(
+                manifest.policy, locked, require=require
+            )
         ]
     rows = (row for artifact in lock.artifacts for row in artifact.objects)
     return CheckReport(

@@ -11,6 +11,7 @@ from artlock.errors import ManyErrors
 from artlock.model.digest import Digest
 from artlock.ops.fetch import FetchReport, Wanted, fetch
 from artlock.ops.pins import pin_of
+from artlock.ops.rows import UNKNOWN_SIZE, names_state
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,14 +48,20 @@ def with_digests(
     keys = {
         row.path: pin_key(identity, str(uris[row.path]), row)
         for row in missing
-        if row.checksum or row.version
+        if names_state(row)
     }
     learnt = vault.seen.get_many(keys.values())
-    digests = {
-        path: digest
-        for path, key in keys.items()
-        if key in learnt and vault.blobs.has(digest := Digest.blake3(learnt[key]))
-    }
+    digests: dict[str, Digest] = {}
+    sizes: dict[str, int] = {}
+    for row in missing:
+        known = learnt.get(keys.get(row.path, b""))
+        if known is None:
+            continue
+        digest = Digest.blake3(known)
+        size = vault.blobs.size_of(digest)
+        if size is not None and row.size in {size, UNKNOWN_SIZE}:
+            digests[row.path] = digest
+            sizes[row.path] = size
     wanted = [
         Wanted(
             key=row.path,
@@ -89,7 +96,7 @@ def with_digests(
             message,
             errors,
         )
-    sizes = {path: fetched.size for path, fetched in report.fetched.items()}
+    sizes |= {path: fetched.size for path, fetched in report.fetched.items()}
     rows = tuple(
         msgspec.structs.replace(
             row,
@@ -100,4 +107,4 @@ def with_digests(
         else row
         for row in locked.objects
     )
-    return rows, sum(sizes.values())
+    return rows, sum(fetched.size for fetched in report.fetched.values())

@@ -10,7 +10,14 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from artlock.cache.layout import CacheLayout
-from artlock.errors import EXIT_INCOMPLETE, EXIT_OK, ArtlockError, ObjectNotFoundError
+from artlock.errors import (
+    EXIT_INCOMPLETE,
+    EXIT_OK,
+    ArtlockError,
+    GitError,
+    ObjectNotFoundError,
+    StoreUnavailableError,
+)
 from artlock.fs.space import free_space
 from artlock.gitio.repository import is_ignored, is_tracked, repository_root
 from artlock.ops.project import LOCKFILE, MANIFEST, STATE
@@ -75,7 +82,10 @@ def diagnose(runtime: Runtime, project: Project | None) -> tuple[Diagnosis, ...]
 
 
 def _failure(subject: str, error: ArtlockError) -> Diagnosis:
-    return Diagnosis(Health.FAIL, subject, error.message, error.hint)
+    # What speaks here is the doctor itself.
+    again = error.hint == StoreUnavailableError.TRY_AGAIN
+    hint = "try again" if again else error.hint
+    return Diagnosis(Health.FAIL, subject, error.message, hint)
 
 
 def _machine(runtime: Runtime) -> Iterator[Diagnosis]:
@@ -91,7 +101,12 @@ def _machine(runtime: Runtime) -> Iterator[Diagnosis]:
 
 
 def _git(project: Project) -> Iterator[Diagnosis]:
-    root = repository_root(project.root)
+    try:
+        root = repository_root(project.root)
+    except GitError as error:
+        # Only `diff` needs git, and git in this folder.
+        yield Diagnosis(Health.NOTE, "git", error.message, error.hint)
+        return
     if root is None:
         text = "the project is in no git repository"
         yield Diagnosis(Health.NOTE, "git", text, "run `git init`")

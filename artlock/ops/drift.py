@@ -15,7 +15,9 @@ from artlock.errors import (
     AccessDeniedError,
     ArtlockError,
     IntegrityError,
+    ManifestError,
     ObjectNotFoundError,
+    gravest,
 )
 from artlock.model.lock import Kind
 from artlock.model.objects import VersionId
@@ -82,10 +84,11 @@ class DriftReport:
 
     @property
     def exit_code(self) -> int:
-        """3 if something could not be asked, else 1 if anything drifted, else 0."""
-        if self.errors or any(d.kind is DriftKind.DENIED for d in self.drifts):
-            return EXIT_INCOMPLETE
-        return EXIT_NO if self.drifts else EXIT_OK
+        """The gravest of: an error's own, 3 for a refusal, 1 if anything drifted, 0."""
+        codes = [error.exit_code for error in self.errors]
+        if any(d.kind is DriftKind.DENIED for d in self.drifts):
+            codes.append(EXIT_INCOMPLETE)
+        return gravest([*codes, EXIT_NO if self.drifts else EXIT_OK])
 
     def counts(self) -> dict[str, int]:
         """Return how many drifts there are of each kind that occurs."""
@@ -166,6 +169,12 @@ class _Comparison:
             seen = observe(self._artifact, self._store, self._project.runtime.progress)
         except ObjectNotFoundError:
             return {}  # every object is deleted; the rows say which
+        except ManifestError:
+            # Nothing is selected any more. Where the same patterns once did select the
+            # rows, those objects are deleted; where they are others, they may be wrong.
+            if not self._locked.objects or not self._locked.answers(self._artifact):
+                raise
+            return {}
         return {o.path: o.info for o in seen.objects}
 
     def _drift(self, path: str, kind: DriftKind, uri: Uri) -> Drift:
@@ -183,7 +192,7 @@ class _Comparison:
             return DriftKind.SAME_BYTES if same else DriftKind.CHANGED
         if info is None:
             return DriftKind.GONE
-        if row.size == info.size and self._is_unchanged_without_version(row, info):
+        if info.size in {None, row.size} and self._is_unchanged_without_version(row, info):
             return None
         return DriftKind.OVERWRITTEN
 
@@ -216,6 +225,7 @@ class _Comparison:
 
 
 def _same_content(locked: Tokens, now: Tokens) -> bool:
+    """Tell whether nothing shows a difference: an equal etag will do, a weak one too."""
     if locked.contradicts(now):
         return False
     return locked.agrees(now) or (locked.etag is not None and locked.etag == now.etag)

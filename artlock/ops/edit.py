@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -95,6 +97,9 @@ def add(
 ) -> tuple[str, Resolution | None]:
     """Declare an artifact and lock it.
 
+    A relative path is one from ``start``, as a person types it there; the manifest gets it
+    relative to the project.
+
     The manifest is written only after its source could be resolved, and both files stay as
     they were if anything fails.
 
@@ -105,9 +110,11 @@ def add(
     Raises:
         ManifestError: There is no manifest, the name is taken, or the URI is not valid.
         StoreError: The source refused or failed.
+        WorkspaceError: Somebody changed a file meanwhile, or it cannot be written.
     """
     root = find_root(start)
     before = read_manifest(root)
+    addition = replace(addition, uri=_from_project(addition.uri, start, root))
     name = addition.name or _new_name(addition.uri, before)
     after = add_artifact(before, name, addition.fields())
     return name, _edited(root, runtime, before, after, [name], resolve_it, write)
@@ -145,25 +152,46 @@ def _edited(
     project = Project.of(root, after, runtime)
     if not resolve_it:
         if write:
-            _write(root / MANIFEST, after.encode())
+            _replace_manifest(project, before, after)
         return None
     lockfile = project.lockfile_bytes()
     dry = resolve(project, names, write=False)
     if not write:
         return dry
-    _write(root / MANIFEST, after.encode())
+    _replace_manifest(project, before, after)
     try:
         written = project.write_lockfile(dry.lock, before=lockfile)
     except ArtlockError:
-        _write(root / MANIFEST, before.encode())
+        # What somebody wrote since stays: it is not this command's to take back.
+        with suppress(ArtlockError):
+            _replace_manifest(project, after, before)
         raise
     return replace(dry, written=written)
+
+
+def _replace_manifest(project: Project, before: str, after: str) -> None:
+    """Write the manifest if it is still ``before``: a resolve takes long, people type."""
+    with project.mutex(f"writing {MANIFEST}"):
+        if read_manifest(project.root) != before:
+            message = f"`{MANIFEST}` changed while this command ran; nothing was written"
+            raise WorkspaceError(message, hint="run it again")
+        _write(project.root / MANIFEST, after.encode())
 
 
 def project_name(text: str) -> str:
     """Return ``text`` as a valid name: lower case, with ``-`` for what cannot be in one."""
     name = re.sub(r"[^a-z0-9._-]+", "-", text.lower()).strip("-._")
     return name or "data"
+
+
+def _from_project(uri: str, start: Path, root: Path) -> str:
+    """Return a URI as it is, and a relative path from ``start`` as one from ``root``."""
+    below = start.resolve().relative_to(root)
+    # An absolute path, another scheme, and what is spelled wrongly in any folder.
+    if not below.parts or uri.startswith(("/", "~")) or ":" in uri or "\\" in uri:
+        return uri
+    path = posixpath.normpath(posixpath.join(below.as_posix(), uri))
+    return path + "/" if uri.endswith("/") and path != "." else path
 
 
 def _new_name(uri: str, manifest: str) -> str:

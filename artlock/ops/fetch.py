@@ -23,6 +23,7 @@ from artlock.errors import (
     ObjectNotFoundError,
 )
 from artlock.model.tokens import Trust
+from artlock.ops.rows import is_weak
 from artlock.stores.base import Pin, Span, TellsEtag
 
 if TYPE_CHECKING:
@@ -335,5 +336,13 @@ def _in_ranges(item: Wanted) -> bool:
 
 
 def _state(item: Wanted) -> str:
-    """Name the state of an object that ranges must share; empty if nothing tells it."""
-    return item.pin.version or item.pin.etag or str(item.tokens)
+    """Name the state of an object that ranges must share; empty if nothing tells it.
+
+    A weak etag tells nothing (hazard 1.44); a digest or checksum judges what was joined.
+    """
+    if item.pin.version:
+        return item.pin.version
+    if item.pin.etag and not is_weak(item.pin.etag):
+        return item.pin.etag
+    proves = item.tokens.trust in {Trust.STRONG, Trust.STORE}
+    return str(item.tokens) if proves else ""

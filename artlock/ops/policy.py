@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from artlock.model.manifest import Artifact, Policy
     from artlock.model.tokens import Trust
 
+_VERSIONING = "switch on versioning at the source and run `artlock update`, or drop the key"
+
 
 def problem_with_source(policy: Policy, artifact: Artifact) -> str | None:
     """Return why the policy refuses an artifact's URI or a mirror's, or ``None``."""
@@ -26,8 +28,8 @@ def problem_with_source(policy: Policy, artifact: Artifact) -> str | None:
 
 def problems_with_rows(
     policy: Policy, locked: LockedArtifact, *, require: Trust | None = None
-) -> list[str]:
-    """Return how an artifact falls short of the policy; a line each, with counts.
+) -> list[tuple[str, str]]:
+    """Return how an artifact falls short of the policy, and the way out, with counts.
 
     Args:
         policy: What the manifest asks for.
@@ -42,15 +44,17 @@ def problems_with_rows(
         least = require
     weak = [row for row in locked.objects if not row.trust.reaches(least)]
     if weak:
-        problems.append(
+        text = (
             f"`{locked.name}`: {len(weak):,} of {len(locked.objects):,} objects have trust "
             f"below `{least}`, such as `{weak[0].path}` (`{weak[0].trust}`)"
         )
+        problems.append((text, "run `artlock resolve --hash`"))
     if policy.require_version_ids:
         unversioned = [row for row in locked.objects if not row.version]
         if unversioned:
-            problems.append(
+            text = (
                 f"`{locked.name}`: {len(unversioned):,} of {len(locked.objects):,} objects "
                 f"have no version ID, such as `{unversioned[0].path}`"
             )
+            problems.append((text, _VERSIONING))
     return problems

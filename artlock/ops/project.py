@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,7 +11,9 @@ from artlock.errors import LockfileError, ManifestError, WorkspaceError
 from artlock.formats.lockfile import format_lockfile, parse_lockfile, read_lockfile
 from artlock.formats.manifest import parse_manifest
 from artlock.fs.atomic import replace_file
+from artlock.fs.folders import refuse_other_than_folder
 from artlock.fs.mutex import Mutex
+from artlock.fs.problems import raising
 from artlock.model.lock import Lockfile
 
 if TYPE_CHECKING:
@@ -73,11 +76,19 @@ class Project:
             LockfileError: There is no lockfile, or it is not valid.
             PolicyError: It has a row that no declaration covers, or an unsafe path.
         """
+        return parse_lockfile(self.locked_bytes())
+
+    def locked_bytes(self) -> bytes:
+        """Return the lockfile as it is on disk.
+
+        Raises:
+            LockfileError: There is none, it cannot be read, or it is split into parts.
+        """
         data = self.lockfile_bytes()
         if data is None:
             message = "there is no `artifacts.lock` here yet"
             raise LockfileError(message, hint="run `artlock resolve`")
-        return parse_lockfile(data)
+        return data
 
     def lockfile_bytes(self) -> bytes | None:
         """Return the lockfile as it is on disk, or ``None`` if there is none.
@@ -142,13 +153,13 @@ class Project:
         """Return the mutex of this workspace.
 
         Raises:
-            WorkspaceError: The state folder cannot be made.
+            WorkspaceError: The state folder cannot be made, or is a link or a file: git
+                delivers those too, and nothing is written through them.
         """
-        try:
-            self.state.mkdir(exist_ok=True)
-        except OSError as error:
-            message = f"`{STATE}` cannot be made: {error.strerror}"
-            raise WorkspaceError(message) from error
+        with raising(WorkspaceError, f"`{STATE}` cannot be made"):
+            with suppress(FileExistsError):
+                self.state.mkdir()
+            refuse_other_than_folder(self.state.lstat(), STATE)
         return Mutex(self.state / "mutex", purpose=purpose)
 
     def chosen(self, names: Iterable[str], groups: Iterable[str] = ()) -> list[Artifact]:

@@ -26,7 +26,7 @@ from artlock.ops.observe import observe
 from artlock.ops.placements import refuse_overlap
 from artlock.ops.policy import problem_with_source
 from artlock.ops.repair import Repaired, read_with_markers
-from artlock.ops.rows import refreshed
+from artlock.ops.rows import locked_by_path, refreshed
 from artlock.ops.sources import Sources
 from artlock.ops.vault import Vault
 
@@ -229,7 +229,15 @@ class _Run:
 
     def _listed(self, artifact: Artifact, old: LockedArtifact | None) -> LockedArtifact:
         progress = self._project.runtime.progress
-        observation = observe(artifact, self._sources.store(artifact), progress)
+        same_source = old is not None and _source(old.declared) == _source(
+            artifact.declared
+        )
+        try:
+            observation = observe(artifact, self._sources.store(artifact), progress)
+        except ObjectNotFoundError as error:
+            if self._pins is Pins.MOVE and same_source and old is not None and old.objects:
+                raise _gone(old, error) from error
+            raise
         self.listed.append(artifact.name)
         self.markers += observation.markers
         if observation.archived:
@@ -237,15 +245,10 @@ class _Run:
                 f"`{artifact.name}`: {observation.archived} objects are archived and must "
                 "be restored before `artlock sync` can read them"
             )
-        same_source = (
-            self._pins is not Pins.FORGET
-            and old is not None
-            and old.kind is observation.kind
-            and _source(old.declared) == _source(artifact.declared)
-        )
         locked: dict[str, LockedObject] = {}
-        if same_source and old is not None:
-            locked = {row.path: row for row in old.objects}
+        if same_source and old is not None and old.kind is observation.kind:
+            forgets = self._pins is Pins.FORGET
+            locked = {} if forgets else locked_by_path(observation, artifact, old)
         keeps = self._pins is Pins.KEEP
         return LockedArtifact(
             name=artifact.name,
@@ -262,7 +265,22 @@ def _reads(artifact: Artifact) -> bool:
 
 
 def _source(declared: Declaration) -> tuple[object, ...]:
-    return (declared.uri, declared.version, declared.as_of, declared.rename)
+    return (declared.uri, declared.version, declared.as_of)
+
+
+def _gone(old: LockedArtifact, error: ObjectNotFoundError) -> ObjectNotFoundError:
+    """Say what is left of an artifact that was locked and whose source is gone."""
+    rest = (
+        "what is locked may still be fetched by version; "
+        if any(row.version for row in old.objects)
+        else "what is locked is only where it was fetched before; "
+    )
+    return type(error)(
+        f"the source of `{old.name}` is gone now: {error.message}",
+        uri=error.uri,
+        hint=f"{rest}run `artlock rm {old.name}`, or move the others by name: "
+        "`artlock update OTHER...`",
+    )
 
 
 def _refuse_shrinking(

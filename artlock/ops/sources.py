@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Self
 
+from blake3 import blake3
+
 from artlock.errors import ConfigError, PolicyError, StoreUnavailableError
 from artlock.model.reach import effective_access
 from artlock.ops.trusting import is_trusted, rules_of
@@ -25,6 +27,7 @@ _STEERING = (
     "AWS_ENDPOINT_URL_S3",
     "AWS_ENDPOINT_URL",
     "AWS_PROFILE",
+    "AWS_DEFAULT_PROFILE",
     "AWS_CONFIG_FILE",
     "STORAGE_EMULATOR_HOST",
 )
@@ -64,7 +67,8 @@ class Sources:
         runtime = self._project.runtime
         if runtime.offline and uri.scheme not in _LOCAL:
             message = f"`{uri}` needs the network, and `--offline` was given"
-            raise StoreUnavailableError(message, uri=str(uri))
+            hint = "leave out `--offline`"
+            raise StoreUnavailableError(message, uri=str(uri), hint=hint)
         access, dropped = self._access(artifact, uri)
         if dropped:
             self._notice(
@@ -105,8 +109,10 @@ class Sources:
             return None
         environ = self._project.runtime.environ
         told = [f"{name}={environ[name]}" for name in _STEERING if environ.get(name)]
-        own = [str(part) for part in (access.endpoint, access.profile, access.role_arn)]
-        return "\n".join([uri.scheme, *own, *(told if uri.scheme in _BUCKETS else ())])
+        own = [access.endpoint, access.profile, access.role_arn, access.region]
+        own += [access.ca_bundle, _fingerprint(access.headers)]
+        steering = told if uri.scheme in _BUCKETS else ()
+        return "\n".join([uri.scheme, *map(str, own), *steering])
 
     def _access(self, artifact: Artifact, uri: Uri) -> tuple[Access, tuple[str, ...]]:
         access, dropped = effective_access(
@@ -131,3 +137,11 @@ class Sources:
         if text not in self._noticed:
             self._noticed.add(text)
             self._project.runtime.progress.notice(text)
+
+
+def _fingerprint(headers: tuple[tuple[str, str], ...]) -> str:
+    """Return what stands for headers: their values in force may be secrets."""
+    if not headers:
+        return ""
+    text = "\0".join(part for pair in headers for part in pair)
+    return blake3(text.encode("utf-8", "surrogatepass")).hexdigest()

@@ -15,10 +15,10 @@ from artlock.model.tokens import Trust
 from artlock.ops.blobs import Pinned, remember
 from artlock.ops.fetch import Fetched, FetchReport, Wanted, fetch
 from artlock.ops.pins import pin_of
-from artlock.ops.recovery import other_places
+from artlock.ops.recovery import OtherPlaces
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from artlock.model.digest import Digest
     from artlock.model.lock import Lockfile
@@ -41,10 +41,10 @@ class SyncFetch:
         pinned: Pinned,
     ) -> None:
         self._project = project
-        self._lock = lock
         self._vault = vault
         self._sources = sources
         self._pinned = pinned
+        self._elsewhere = OtherPlaces(project.manifest, lock, sources)
 
     def fetch(
         self, placements: Sequence[Placement]
@@ -73,7 +73,7 @@ class SyncFetch:
         try:
             fetch(
                 self._vault.blobs,
-                (self._wanted(group[0]) for group in groups.values()),
+                self._reachable((group[0] for group in groups.values()), report),
                 report,
                 jobs=self._project.runtime.jobs,
                 progress=progress,
@@ -95,6 +95,16 @@ class SyncFetch:
         }
         return report.fetched, digests
 
+    def _reachable(
+        self, placements: Iterable[Placement], report: FetchReport
+    ) -> Iterator[Wanted]:
+        """Pass over what has no open source: it must not keep the others from coming in."""
+        for placement in placements:
+            try:
+                yield self._wanted(placement)
+            except ArtlockError as error:
+                report.errors[placement.target] = error
+
     def _wanted(self, placement: Placement) -> Wanted:
         artifact = self._artifact(placement)
         uri = self._pinned.uri(placement)
@@ -106,9 +116,7 @@ class SyncFetch:
             tokens=row.tokens,
             store=self._sources.store(artifact, uri),
             elsewhere=lambda: (
-                other_places(self._sources, artifact, self._lock, placement, uri)
-                if proves
-                else ()
+                self._elsewhere.of(artifact, placement, uri) if proves else ()
             ),
         )
 

@@ -90,7 +90,8 @@ def verify(
     ):
         pinned = Pinned(project, lock, sources)
         if place is Place.WORKSPACE:
-            return _judged(project, placements, lambda p: _in_workspace(root, p), place)
+            in_workspace = _InWorkspace(root, known_digests(placements, pinned, vault))
+            return _judged(project, placements, in_workspace.read, place)
         if place is Place.REMOTE:
             at_source = _AtSource(sources, pinned)
             return _judged(project, placements, at_source.read, place)
@@ -135,30 +136,38 @@ def _judged(
     )
 
 
-def _in_workspace(root: Root, placement: Placement) -> int | None:
-    row = placement.row
-    check = Verification(
-        row.tokens, size=row.size, subject=placement.target, etag_is_md5=True
-    )
-    try:
-        with root.open_file(placement.target) as fd:
-            while data := os.read(fd, _PIECE):
-                check.update(data)
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        message = f"`{placement.target}` cannot be read: {reason(error)}"
-        raise WorkspaceError(message) from error
-    verified = check.finish()
-    if verified.etag_differs and row.trust is Trust.ETAG:
-        raise IntegrityError(
-            subject=placement.target,
-            expected=f"etag:{row.tokens.etag}",
-            actual=str(verified.digest),
-            hint="the etag may be no MD5 at this store; lock a digest with "
-            "`artlock resolve --hash`",
-        )
-    return verified.size
+class _InWorkspace:
+    """Reads files, and holds them against rows and what is known of those.
+
+    An etag of 32 digits proves nothing here: whether it is an MD5 only the store can tell
+    (hazard 1.2).
+    """
+
+    def __init__(self, root: Root, known: Mapping[str, Digest]) -> None:
+        self._root = root
+        self._known = known
+
+    def read(self, placement: Placement) -> int | None:
+        """Return the size of a file that held; ``None`` if there is none."""
+        target = placement.target
+        row = placement.row
+        check = Verification(row.tokens, size=row.size, subject=target)
+        try:
+            with self._root.open_file(target) as fd:
+                while data := os.read(fd, _PIECE):
+                    check.update(data)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            message = f"`{target}` cannot be read: {reason(error)}"
+            raise WorkspaceError(message) from error
+        verified = check.finish()
+        known = self._known.get(target)
+        if known is not None and verified.digest != known:
+            raise IntegrityError(
+                subject=target, expected=str(known), actual=str(verified.digest)
+            )
+        return verified.size
 
 
 class _InCache:

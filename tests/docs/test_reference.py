@@ -59,7 +59,7 @@ def _sections() -> dict[str, str]:
 
 def test_every_error_code_has_its_section_and_no_other_has() -> None:
     codes = {error.code for error in error_classes()[1:]}
-    assert _sections().keys() == codes | {"internal-error"}
+    assert _sections().keys() == codes | {"interrupted", "output-error", "internal-error"}
 
 
 def test_every_section_tells_the_exit_code_and_whether_a_retry_helps() -> None:

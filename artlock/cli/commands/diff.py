@@ -85,7 +85,7 @@ def summary(changes: Sequence[Change]) -> str:
         ChangeKind.ADDED: "added",
         ChangeKind.MODIFIED: "modified",
         ChangeKind.DELETED: "deleted",
-        ChangeKind.VERSION: "with another version only",
+        ChangeKind.VERSION: "pinned otherwise, same bytes",
     }
     rows = [change for change in changes if change.path]
     parts = [_WHOLE[change.kind] for change in changes if not change.path]

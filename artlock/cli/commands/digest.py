@@ -31,7 +31,8 @@ def digest(shell: Shell, content: bool, pin: bool) -> int:  # noqa: FBT001 - fla
         if both.content is not None:
             output.data(f"{label}{both.content}")
         else:
-            output.data(f"{label}none" if both_asked else "none")
+            if both_asked:
+                output.data(f"{label}none")
             output.say(
                 f"{both.weak:,} objects have no digest, so the content has none either\n"
                 "hint: `artlock resolve --hash` reads them once"

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 def init(shell: Shell, name: str | None) -> int:
     """Start a project here: artifacts.toml, .gitattributes, .gitignore.
 
-    Files that exist are kept; lines that git needs are added to them.
+    Refused where artifacts.toml exists. The other two are kept if they exist; lines that
+    git needs are added to them.
     """
     from artlock.ops.edit import start_project  # noqa: PLC0415 - not for --help
 

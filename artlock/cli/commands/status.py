@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 _LISTED = 20
 """How many paths of one kind are shown; ``--verbose`` shows all."""
 
+_STOPPING = {"modified", "blocked"}
+"""What `sync` does not overwrite unless it is told to."""
+
 
 @command("status")
 @click.argument("names", nargs=-1)
@@ -98,7 +101,13 @@ def _show(output: Output, report: StatusReport) -> None:
             f"{count(plan.current, 'file')} as locked, {len(plan.write):,} to write, "
             f"{len(plan.remove):,} to remove{fetch}{links}"
         )
-        output.say("hint: `artlock sync` makes the workspace what the lockfile says")
+        if shown.keys() & _STOPPING:
+            output.say(
+                "hint: `artlock sync` stops at modified and blocked files: move them away, "
+                "or use `--force`, which puts them into the trash"
+            )
+        else:
+            output.say("hint: `artlock sync` makes the workspace what the lockfile says")
 
 
 def _as_json(report: StatusReport) -> dict[str, object]:

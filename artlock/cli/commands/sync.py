@@ -117,7 +117,7 @@ def show_sync(output: Output, report: SyncReport, *, dry: bool) -> None:
             f"({len(plan.fetch):,} fetched, {cached:,} cached, "
             f"{plan.current:,} unchanged{removed}{links})"
         )
-    if report.weak:
+    if report.weak and report.fetched:  # said when it happened, and not by every sync
         output.say(
             f"trusted on first use: {count(report.weak, 'object')} without digest and "
             "checksum\nhint: `artlock resolve --hash` locks a digest of each"

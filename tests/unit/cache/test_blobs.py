@@ -9,7 +9,7 @@ from artlock.cache.blobs import BlobCache
 from artlock.cache.database import Database
 from artlock.cache.layout import CacheLayout
 from artlock.cache.records import BlobRecords, Stamp
-from artlock.errors import BlobMissingError, CacheError, WorkspaceError
+from artlock.errors import BlobMissingError, CacheError, IntegrityError, WorkspaceError
 from artlock.model.digest import Digest
 from artlock.model.tokens import Tokens
 
@@ -98,8 +98,10 @@ def test_3_14_verifying_puts_a_damaged_blob_aside(cache: BlobCache, data: bytes)
 
 def test_3_14_a_blob_of_another_size_is_not_opened(cache: BlobCache) -> None:
     digest = put(cache, SMALL)
-    with pytest.raises(BlobMissingError), cache.open(digest, len(SMALL) + 1):
+    damage(cache, digest, SMALL + b"x")
+    with pytest.raises(BlobMissingError), cache.open(digest, len(SMALL)):
         pass
+    assert not cache.has(digest)
     with pytest.raises(BlobMissingError), cache.open(digest, len(SMALL)):
         pass
 
@@ -282,3 +284,20 @@ def test_many_records_reach_the_database_by_themselves(
     assert len(records._new) == 1
     assert [records.get(digest) for digest in digests] == [stamp] * 4
     assert records.get(ABSENT) is None
+
+
+@pytest.mark.parametrize("more", [1, -1, 2 << 20])
+def test_3_14_a_wrong_size_in_a_lockfile_costs_no_intact_blob(
+    cache: BlobCache, data: bytes, tmp_path: Path, more: int
+) -> None:
+    digest = put(cache, data)
+    size = len(data) + more
+    with pytest.raises(IntegrityError) as caught:
+        copy(cache, digest, size, tmp_path / "f")
+    assert caught.value.subject == str(digest)
+    assert caught.value.expected == f"{size} bytes"
+    assert caught.value.actual == f"{len(data)} bytes"
+    assert "artifacts.lock" in str(caught.value.hint)
+    with pytest.raises(IntegrityError), cache.open(digest, size):
+        pass
+    assert cache.verify(digest)

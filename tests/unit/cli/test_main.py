@@ -1,5 +1,6 @@
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -240,3 +241,63 @@ def test_a_closed_pipe_ends_quietly_and_leaves_the_exit_code_as_earned(
         )
         assert (done.returncode, done.stderr) == (earned, "")
         assert done.stdout.count("\n") == 1
+
+
+def test_an_interruption_is_a_document_too(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("artlock.ops.project.parse_manifest", interrupted)
+    assert run(["check", "--json"]) == 130
+    error = json.loads(capsys.readouterr().out)["error"]
+    assert (error["code"], error["exit_code"]) == ("interrupted", 130)
+    assert project.exists()
+
+
+@pytest.mark.parametrize("which", [signal.SIGTERM, signal.SIGINT])
+def test_a_process_that_is_told_to_end_ends_as_with_ctrl_c(
+    project: Path, which: signal.Signals
+) -> None:
+    code = (
+        "import os, signal, sys, artlock.ops.project as p\n"
+        "from artlock.cli.main import main\n"
+        f"p.parse_manifest = lambda _: os.kill(os.getpid(), {int(which)})\n"
+        f"os.chdir({str(project)!r})\n"
+        "sys.argv[1:] = ['check']\n"
+        "main()"
+    )
+    done = python(code)
+    assert (done.returncode, done.stdout) == (130, "")
+    assert done.stderr.strip().startswith("interrupted")
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux has this device")
+@pytest.mark.parametrize("arguments", [["ls"], ["ls", "--json"], ["--help"]])
+def test_output_that_cannot_be_written_is_an_error_and_no_defect(
+    project: Path, arguments: list[str]
+) -> None:
+    assert run(["resolve"]) == 0
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "artlock", *arguments],
+            env=environment,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+        talk = subprocess.run(
+            [sys.executable, "-m", "artlock", "check"],
+            env=environment,
+            stderr=full,
+            check=False,
+        )
+    assert done.returncode == 3
+    assert "the output cannot be written: no space left on device" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert talk.returncode == 0
+    assert project.exists()

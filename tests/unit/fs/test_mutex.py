@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from artlock.errors import WorkspaceError
+from artlock.errors import CacheError, WorkspaceError
 from artlock.fs.mutex import Mutex, holder_of
 
 
@@ -78,7 +78,8 @@ def test_the_one_who_waits_gets_it_when_the_holder_lets_go(tmp_path: Path) -> No
 
 def test_a_link_is_not_followed(tmp_path: Path) -> None:
     (tmp_path / "mutex").symlink_to("elsewhere")
-    with pytest.raises(OSError, match="symbolic"), Mutex(tmp_path / "mutex", purpose="x"):
+    mutex = Mutex(tmp_path / "mutex", purpose="x")
+    with pytest.raises(WorkspaceError, match="symbolic"), mutex:
         pass
     assert not (tmp_path / "elsewhere").exists()
 
@@ -107,5 +108,14 @@ def test_another_failure_to_lock_is_an_error(
         raise OSError(errno.EIO, "Input/output error")
 
     monkeypatch.setattr(fcntl, "flock", refuse)
-    with pytest.raises(OSError, match="Input"), Mutex(tmp_path / "mutex", purpose="x"):
+    mutex = Mutex(tmp_path / "mutex", purpose="x", kind=CacheError)
+    with pytest.raises(CacheError, match="input/output"), mutex:
         pass
+
+
+def test_a_file_that_cannot_be_opened_is_an_error_that_names_it(tmp_path: Path) -> None:
+    (tmp_path / "mutex").mkdir()
+    for kind in (CacheError, WorkspaceError):
+        mutex = Mutex(tmp_path / "mutex", purpose="x", kind=kind)
+        with pytest.raises(kind, match=r"mutex`: is a directory"), mutex:
+            pass

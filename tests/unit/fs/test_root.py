@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from artlock.errors import WorkspaceError
+from artlock.fs.folders import Folders
 from artlock.fs.link import Cloner
 from artlock.fs.root import STAGING, Root, Staged
 from artlock.fs.temporary import Names
@@ -393,3 +394,20 @@ def test_another_failure_of_a_folder_is_an_error(root: Root) -> None:
     with pytest.raises(OSError, match="too long") as caught:
         root.lstat("x" * 300 + "/f")
     assert caught.value.errno == errno.ENAMETOOLONG
+
+
+@pytest.mark.parametrize("descriptors", [True, False])
+def test_2_11_a_path_of_thousands_of_folders_is_no_defect(
+    tmp_path: Path,
+    descriptors: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    path = "/".join(["a"] * 1500)
+    folders = Folders(tmp_path, descriptors=descriptors, limit=8)
+    with pytest.raises(FileNotFoundError), folders.lend(path):
+        pass
+    with folders.lend("a/b/c", create=True) as folder:
+        assert folder.path == "a/b/c"
+    with folders.lend("a/b/d/e", create=True) as folder:
+        assert folder.path == "a/b/d/e"
+    assert (tmp_path / "a/b/d/e").is_dir()
+    folders.close()

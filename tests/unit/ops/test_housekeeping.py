@@ -12,16 +12,20 @@ from artlock.errors import (
     LockfileError,
     ManifestError,
     ObjectNotFoundError,
+    StoreUnavailableError,
     WorkspaceError,
 )
 from artlock.formats.lockfile import parse_lockfile
 from artlock.formats.trust import trust_path
 from artlock.ops import edit
 from artlock.ops.cache import cache_usage, prune_cache, verify_cache
+from artlock.ops.check import check
+from artlock.ops.doctor import Health, diagnose, exit_code_of
 from artlock.ops.edit import Addition, add, project_name, remove, start_project
 from artlock.ops.fmt import canonicalize
 from artlock.ops.project import Project
 from artlock.ops.repair import read_with_markers
+from artlock.ops.sources import Sources
 from artlock.ops.trusting import is_trusted, set_trust, trust_report
 from tests.unit.ops.workbench import Workbench
 
@@ -333,3 +337,187 @@ def test_5_4_a_trust_file_that_others_can_write_is_refused(
     path.chmod(mode)
     with pytest.raises(ConfigError, match="could have been written by others"):
         is_trusted(bench.project())
+
+
+# two at once, and what git delivers
+
+
+def test_what_is_typed_into_the_manifest_during_an_add_stays(
+    bench: Workbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    locked(bench)
+    real = edit.resolve
+    manifest = bench.root / "artifacts.toml"
+
+    def slow(project: Project, names: list[str], *, write: bool) -> object:
+        found = real(project, names, write=write)
+        manifest.write_text(manifest.read_text() + "# typed meanwhile\n")
+        return found
+
+    monkeypatch.setattr(edit, "resolve", slow)
+    before, lock = manifest.read_text(), bench.lockfile.read_bytes()
+    with pytest.raises(WorkspaceError, match="changed while this command ran") as caught:
+        add(bench.root, bench.project().runtime, Addition(uri=bench.files_uri + "a"))
+    assert caught.value.hint == "run it again"
+    assert manifest.read_text() == before + "# typed meanwhile\n"
+    assert bench.lockfile.read_bytes() == lock
+
+
+def test_of_two_adds_at_once_none_is_lost(
+    bench: Workbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    locked(bench)
+    runtime = bench.project().runtime
+    real = edit.resolve
+
+    def slow(project: Project, names: list[str], *, write: bool) -> object:
+        monkeypatch.setattr(edit, "resolve", real)
+        found = real(project, names, write=write)
+        add(bench.root, runtime, Addition(uri=bench.files_uri + "b", name="second"))
+        return found
+
+    monkeypatch.setattr(edit, "resolve", slow)
+    first = Addition(uri=bench.files_uri + "a", name="first")
+    with pytest.raises(WorkspaceError):
+        add(bench.root, runtime, first)
+    add(bench.root, runtime, first)
+    names = {a.name for a in bench.project().manifest.artifacts}
+    assert {"first", "second"} < names
+    assert {a.name for a in bench.lock().artifacts} == names
+
+
+def test_a_manifest_that_was_changed_since_is_not_taken_back(
+    bench: Workbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    locked(bench)
+    manifest = bench.root / "artifacts.toml"
+    before = manifest.read_text()
+
+    def add_with(typed: str) -> None:
+        def fail(_self: Project, *_: object, **__: object) -> bool:
+            manifest.write_text(manifest.read_text() + typed)
+            message = "the disk is full"
+            raise WorkspaceError(message)
+
+        monkeypatch.setattr(Project, "write_lockfile", fail)
+        with pytest.raises(WorkspaceError, match="disk is full"):
+            add(bench.root, bench.project().runtime, Addition(uri=bench.files_uri + "a"))
+
+    add_with("")
+    assert manifest.read_text() == before
+    add_with("# typed\n")
+    assert manifest.read_text().endswith("# typed\n")
+
+
+@pytest.mark.parametrize("kind", ["link", "dangling", "file"])
+def test_2_12_a_state_folder_that_is_none_is_refused_before_anything_is_written(
+    bench: Workbench, tmp_path: Path, kind: str
+) -> None:
+    bench.put(a="1")
+    bench.declare_files()
+    outside = tmp_path / "outside"
+    if kind == "file":
+        bench.project().state.write_text("mine")
+    else:
+        bench.project().state.symlink_to(outside)
+    if kind == "link":
+        outside.mkdir()
+        (outside / "mutex").write_text("mine")
+    for deed in (bench.resolve, bench.sync):
+        with pytest.raises((WorkspaceError, LockfileError)) as caught:
+            deed()
+        if deed == bench.resolve:
+            assert "`.artlock` is in the way" in str(caught.value)
+    assert not bench.lockfile.exists()
+    assert (
+        [p.read_text() for p in outside.iterdir()] == ["mine"] if kind == "link" else True
+    )
+
+
+def test_a_relative_path_is_one_from_the_folder_in_which_it_is_typed(
+    bench: Workbench,
+) -> None:
+    bench.declare()
+    for name in ("sub/here/deep", "sub/x y"):
+        (bench.root / name).mkdir(parents=True)
+        (bench.root / name / "f").write_text("1")
+    runtime = bench.project().runtime
+    typed = {
+        "here/": "sub/here/",
+        "../sub/here/deep/": "sub/here/deep/",
+        "x y/": "sub/x y/",
+    }
+    for uri in typed:
+        add(bench.root / "sub", runtime, Addition(uri=uri))
+    assert {str(a.uri) for a in bench.project().manifest.artifacts} == set(typed.values())
+    with pytest.raises(ManifestError, match="inside of the project"):
+        add(bench.root / "sub", runtime, Addition(uri="../../elsewhere/"))
+    add(bench.root / "sub", runtime, Addition(uri="labelbox:42", name="board"))
+    board = bench.project().manifest.get("board")
+    assert board is not None
+    assert str(board.uri) == "labelbox:42"
+
+
+# what answers for a source
+
+
+def test_an_identity_names_what_steers_and_holds_no_secret(
+    bench: Workbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def identity(uri: str, *settings: str) -> str:
+        bench.declare("\n".join(settings), x=uri)
+        project = bench.project()
+        set_trust(project, trusted=True)
+        with Sources(project) as sources:
+            found = sources.identity(project.manifest.artifacts[0])
+        assert found is not None
+        return found
+
+    seen = [
+        identity("s3://bucket/x"),
+        identity("s3://bucket/x", 'region = "eu-west-1"'),
+        identity("s3://bucket/x", 'ca-bundle = "ca.pem"'),
+    ]
+    for name in ("AWS_DEFAULT_PROFILE", "AWS_CONFIG_FILE"):
+        monkeypatch.setenv(name, "jos\udce9")
+        seen.append(identity("s3://bucket/x"))
+    for token in ("5ecre7", "another"):
+        monkeypatch.setenv("TOKEN", token)
+        header = 'headers = { X-Token = "${TOKEN}" }'
+        seen.append(identity("https://example.com/x", header))
+    seen.append(identity("https://example.com/x"))
+    assert len(set(seen)) == len(seen)
+    assert not any("5ecre7" in text for text in seen)
+
+
+# what a person is told
+
+
+def test_check_knows_the_way_out_of_a_missing_version(bench: Workbench) -> None:
+    bench.put(a="1")
+    bench.declare_files(head="[policy]\nrequire-version-ids = true")
+    bench.resolve()
+    hints = [finding.hint for finding in check(bench.project()).findings]
+    assert hints == [
+        "switch on versioning at the source and run `artlock update`, or drop the key"
+    ]
+
+
+def test_doctor_gets_along_without_git(
+    bench: Workbench, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    locked(bench)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    project = bench.project()
+    found = diagnose(project.runtime, project)
+    assert [d.health for d in found if d.subject == "git"] == [Health.NOTE]
+    assert exit_code_of(found) == 0
+
+
+def test_an_offline_run_that_needs_the_network_is_told_how(tmp_path: Path) -> None:
+    bench = Workbench(tmp_path / "offline", offline=True)
+    bench.declare(x="https://example.com/x")
+    with pytest.raises(StoreUnavailableError) as caught:
+        bench.resolve()
+    assert caught.value.hint == "leave out `--offline`"
+    assert "try again" in str(StoreUnavailableError("cut", uri="s3://b/x").hint)
