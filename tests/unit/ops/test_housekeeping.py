@@ -25,6 +25,7 @@ from artlock.ops.edit import Addition, add, project_name, remove, start_project
 from artlock.ops.fmt import canonicalize
 from artlock.ops.project import Project
 from artlock.ops.repair import read_with_markers
+from artlock.ops.resolve import resolve
 from artlock.ops.sources import Sources
 from artlock.ops.trusting import is_trusted, set_trust, trust_report
 from tests.unit.ops.workbench import Workbench
@@ -346,7 +347,7 @@ def test_what_is_typed_into_the_manifest_during_an_add_stays(
     bench: Workbench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     locked(bench)
-    real = edit.resolve
+    real = resolve
     manifest = bench.root / "artifacts.toml"
 
     def slow(project: Project, names: list[str], *, write: bool) -> object:
@@ -368,7 +369,7 @@ def test_of_two_adds_at_once_none_is_lost(
 ) -> None:
     locked(bench)
     runtime = bench.project().runtime
-    real = edit.resolve
+    real = resolve
 
     def slow(project: Project, names: list[str], *, write: bool) -> object:
         monkeypatch.setattr(edit, "resolve", real)

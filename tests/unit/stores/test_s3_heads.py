@@ -172,23 +172,23 @@ REFUSED = client_error("AccessDenied", 403)
         (
             botocore.EndpointConnectionError(endpoint_url="u"),
             StoreUnavailableError,
-            None,
+            "try again",
         ),
         (
             botocore.ConnectTimeoutError(endpoint_url="u"),
             StoreUnavailableError,
-            None,
+            "try again",
         ),
         (botocore.ReadTimeoutError(endpoint_url="u"), StoreUnavailableError, "try again"),
         (
             botocore.ConnectionClosedError(endpoint_url="u"),
             StoreUnavailableError,
-            None,
+            "try again",
         ),
         (
             botocore.IncompleteReadError(actual_bytes=1, expected_bytes=2),
             StoreUnavailableError,
-            None,
+            "try again",
         ),
         (ResponseParserError("x"), StoreUnavailableError, "try again"),
         (botocore.ParamValidationError(report="x"), StoreError, None),
