@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from artlock.model.settings import Settings
 
 _DEFAULT_JOBS = 16
-"""Transfers at once: on two cores 8 to 32 threads read small objects equally fast."""
+"""Transfers at once; small objects mostly wait for their store."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
