@@ -9,7 +9,6 @@ one that was hashed before. Permissions are no evidence: root writes through mod
 from __future__ import annotations
 
 import os
-import secrets
 import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -197,7 +196,7 @@ class BlobCache:
         Raises:
             CacheError: It cannot be moved.
         """
-        goal = self.layout.quarantine / f"{digest.hex}-{secrets.token_hex(4)}"
+        goal = self.layout.quarantine / f"{digest.hex}-{os.urandom(4).hex()}"
         try:
             os.rename(self._home + blob_name(digest), goal)  # noqa: PTH104 - text, for each blob
         except FileNotFoundError:

@@ -15,7 +15,6 @@ files are read once more.
 from __future__ import annotations
 
 import os
-import secrets
 from array import array
 from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
@@ -204,7 +203,7 @@ class WorkspaceIndex:
             stamps=self.stamps,
         )
         payload = msgspec.msgpack.encode(columns)
-        temporary = path.with_name(f".artlock-{secrets.token_hex(4)}")
+        temporary = path.with_name(f".artlock-{os.urandom(4).hex()}")
         flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_BINARY", 0)
         try:
             with open(os.open(temporary, flags, 0o666), "wb") as file:

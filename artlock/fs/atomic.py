@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 import stat
 from collections.abc import Callable
 from pathlib import Path
@@ -43,7 +42,7 @@ def replace_file(
     if old is not None and old.st_size == len(data) and path.read_bytes() == data:
         return False
     # Short, so that no name that fits grows beyond 255 bytes (hazard 2.9).
-    temporary = path.with_name(f".artlock-{secrets.token_hex(4)}")
+    temporary = path.with_name(f".artlock-{os.urandom(4).hex()}")
     fd = os.open(temporary, _NEW, 0o666)
     try:
         try:

@@ -8,7 +8,6 @@ machine's.
 from __future__ import annotations
 
 import os
-import secrets
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,7 +41,7 @@ def read_clock(folder: Path) -> Tick:
     Raises:
         OSError: Nothing can be written there.
     """
-    path = folder / f".artlock-{secrets.token_hex(4)}"
+    path = folder / f".artlock-{os.urandom(4).hex()}"
     flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_NOFOLLOW", 0)
     fd = os.open(path, flags, 0o600)
     try:

@@ -8,16 +8,18 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Self
+from typing import Self, TypeVar
 
 from artlock.errors import WorkspaceError
-from artlock.fs.folders import HAS_DESCRIPTORS, Folder, Folders, split
+from artlock.fs.folders import HAS_DESCRIPTORS, Folder, Folders, Loan, split
 from artlock.fs.link import Cloner
 from artlock.fs.temporary import Names, is_abandoned
+
+T = TypeVar("T")
 
 STAGING = ".artlock/tmp"
 """Where files wait for their names, if that is on the file system of their folder."""
@@ -79,7 +81,7 @@ class Root:
         """Close every folder; the root is not used afterwards. May be called twice."""
         self._folders.close()
 
-    def folder(self, path: str, *, create: bool = False) -> AbstractContextManager[Folder]:
+    def folder(self, path: str, *, create: bool = False) -> Loan:
         """Lend a folder; see ``Folders.lend``."""
         return self._folders.lend(path, create=create)
 
@@ -152,8 +154,7 @@ class Root:
             WorkspaceError: A link or file is where a folder of ``path`` should be.
             OSError: It cannot be made.
         """
-        with self._waiting(path) as (folder, staged):
-            return staged, self._folders.open(folder.at(staged.name), _CREATE, folder)
+        return self._stage(path, lambda at, folder: self._folders.open(at, _CREATE, folder))
 
     def stage_clone(self, source_fd: int, path: str, cloner: Cloner) -> Staged | None:
         """Stage a copy of an open file that shares its blocks.
@@ -164,9 +165,10 @@ class Root:
         Raises:
             WorkspaceError: As for ``stage``; likewise ``OSError``.
         """
-        with self._waiting(path) as (folder, staged):
-            done = cloner.clone(source_fd, folder.at(staged.name), dir_fd=folder.fd)
-            return staged if done else None
+        staged, done = self._stage(
+            path, lambda at, folder: cloner.clone(source_fd, at, dir_fd=folder.fd)
+        )
+        return staged if done else None
 
     def stage_hardlink(self, source: Path, path: str) -> Staged:
         """Stage another name of the file ``source``.
@@ -175,11 +177,13 @@ class Root:
             WorkspaceError: As for ``stage``.
             OSError: Another file system, or one without such links.
         """
-        with self._waiting(path) as (folder, staged):
-            os.link(
-                source, folder.at(staged.name), dst_dir_fd=folder.fd, follow_symlinks=False
-            )
-            return replace(staged, linked=True)
+        staged, _ = self._stage(
+            path,
+            lambda at, folder: os.link(
+                source, at, dst_dir_fd=folder.fd, follow_symlinks=False
+            ),
+        )
+        return replace(staged, linked=True)
 
     def stage_symlink(self, target: str, path: str) -> Staged:
         """Stage a symbolic link whose text is ``target``.
@@ -187,12 +191,13 @@ class Root:
         Raises:
             WorkspaceError: As for ``stage``; likewise ``OSError``.
         """
-        with self._waiting(path) as (folder, staged):
-            os.symlink(target, folder.at(staged.name), dir_fd=folder.fd)
-            return staged
+        staged, _ = self._stage(
+            path, lambda at, folder: os.symlink(target, at, dir_fd=folder.fd)
+        )
+        return staged
 
-    @contextmanager
-    def _waiting(self, path: str) -> Iterator[tuple[Folder, Staged]]:
+    def _stage(self, path: str, make: Callable[[str, Folder], T]) -> tuple[Staged, T]:
+        """Let ``make`` make something where it can wait to be renamed to ``path``."""
         parent, _ = split(path)
         with (
             self._folders.lend(parent, create=True) as target,
@@ -200,9 +205,10 @@ class Root:
         ):
             # A rename does not leave a file system, and a project may hold mounts.
             if target.device == staging.device:
-                yield staging, Staged(STAGING, self._names.next())
+                folder, staged = staging, Staged(STAGING, self._names.next())
             else:
-                yield target, Staged(parent, _BESIDE + self._names.next())
+                folder, staged = target, Staged(parent, _BESIDE + self._names.next())
+            return staged, make(folder.at(staged.name), folder)
 
     def place(self, staged: Staged, path: str) -> None:
         """Give a staged file its name, in place of a file or link that has it.

@@ -17,10 +17,10 @@ from __future__ import annotations
 import itertools
 import os
 import re
-import secrets
 from functools import cache
-from hashlib import blake2b
 from pathlib import Path
+
+from blake3 import blake3
 
 GRACE_S = 3600.0
 """How long a temporary file of a process that has ended is kept."""
@@ -33,7 +33,7 @@ class Names:
     """A source of names that nobody else makes; safe to use from several threads."""
 
     def __init__(self) -> None:
-        self._prefix = f"{_here()}-{os.getpid():x}-{secrets.token_hex(3)}-"
+        self._prefix = f"{_here()}-{os.getpid():x}-{os.urandom(3).hex()}-"
         self._count = itertools.count()
 
     def next(self) -> str:
@@ -94,4 +94,4 @@ def _here() -> str:
         parts.append(str(Path("/proc/self/ns/pid").stat().st_ino))
     except OSError:
         parts.append("")
-    return blake2b("\n".join(parts).encode(), digest_size=4).hexdigest()
+    return blake3("\n".join(parts).encode()).hexdigest(length=4)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from blake3 import blake3
 
+from artlock.model.digest import Digest
 from artlock.model.tokens import Tokens, Trust, trust_of
 
 if TYPE_CHECKING:
@@ -48,6 +49,12 @@ class LockedObject(msgspec.Struct, frozen=True, array_like=True, gc=False, order
     def trust(self) -> Trust:
         """The trust of the strongest token."""
         return trust_of(self.checksum)
+
+    @property
+    def blake3(self) -> Digest | None:
+        """The BLAKE3 digest if the row has one, without parsing the other tokens."""
+        first = self.checksum.partition(" ")[0]
+        return Digest.parse(first) if first.startswith("blake3:") else None
 
 
 class Kind(StrEnum):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn, Protocol
 
@@ -69,6 +68,8 @@ def new_hasher(algorithm: DigestAlgorithm | ChecksumAlgorithm) -> Hasher:
         return _Crc32c()
     if algorithm is ChecksumAlgorithm.CRC64NVME:
         return _Crc64Nvme()
+    import hashlib  # noqa: PLC0415 - loads OpenSSL: 8 ms at start-up
+
     return hashlib.new(algorithm.value, usedforsecurity=False)
 
 

@@ -55,7 +55,7 @@ def known_digests(
     known: dict[str, Digest] = {}
     asked: dict[str, bytes] = {}
     for placement in placements:
-        digest = placement.row.tokens.blake3
+        digest = placement.row.blake3
         if digest is not None:
             known[placement.target] = digest
         elif (key := pinned.key(placement)) is not None:
@@ -74,6 +74,5 @@ def remember(
     vault.seen.put_many(
         (key, bytes.fromhex(digest.hex))
         for placement, digest in learnt
-        if placement.row.tokens.blake3 is None
-        and (key := pinned.key(placement)) is not None
+        if placement.row.blake3 is None and (key := pinned.key(placement)) is not None
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -17,6 +16,7 @@ from artlock.cache.statindex import Entry, WorkspaceIndex
 from artlock.formats.settings import user_file
 from artlock.fs.clock import settle
 from artlock.fs.walk import stat_many
+from artlock.ops.project import STATE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -75,13 +75,13 @@ def index_secret(environ: Mapping[str, str]) -> bytes:
     Without a place to keep it, it is another one each time: files are then read each time.
     """
     path = user_file(environ, "XDG_STATE_HOME", ".local/state", "index.key")
-    fresh = secrets.token_bytes(_SECRET_LENGTH)
+    fresh = os.urandom(_SECRET_LENGTH)
     with suppress(OSError):
         known = path.read_bytes() if path.exists() else b""
         if len(known) == _SECRET_LENGTH:
             return known
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        temporary = path.with_name(f"index.key-{secrets.token_hex(4)}")
+        temporary = path.with_name(f"index.key-{os.urandom(4).hex()}")
         flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_BINARY", 0)
         with open(os.open(temporary, flags, 0o600), "wb") as file:
             file.write(fresh)
@@ -199,16 +199,18 @@ def _horizons(
     Each is asked for its own time: an artifact's folder may be a mount (hazard 2.28).
     """
     newest: dict[int, int] = {}
-    folders: dict[int, Path] = {}
+    folders: dict[int, str] = {}
     for item, status in zip(known, found, strict=True):
         if status is not None:
             device = status.st_dev
             stamp = max(status.st_mtime_ns, status.st_ctime_ns)
             newest[device] = max(newest.get(device, 0), stamp)
-            folders.setdefault(device, (project.root / item.placement.target).parent)
+            folders.setdefault(device, item.placement.target.rpartition("/")[0])
     own = project.state.stat().st_dev
-    folders |= {own: project.state} if own in folders else {}
-    return {device: settle(folders[device], newest[device]) for device in newest}
+    folders |= {own: STATE} if own in folders else {}
+    return {
+        device: settle(project.root / folders[device], newest[device]) for device in newest
+    }
 
 
 def _unchanged(item: Known, now: os.stat_result) -> bool:

@@ -7,8 +7,6 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from artlock.cache.projects import register
-from artlock.cache.sweep import sweep
 from artlock.errors import PolicyError, StaleLockfileError, WorkspaceError
 from artlock.formats.lockfile import parse_lockfile
 from artlock.fs.problems import raising
@@ -19,9 +17,7 @@ from artlock.ops.placements import placements_of
 from artlock.ops.policy import problem_with_source
 from artlock.ops.project import stale_reasons
 from artlock.ops.sources import Sources
-from artlock.ops.sync_run import SyncRun
 from artlock.ops.sync_values import SyncOptions, SyncReport
-from artlock.ops.vault import Vault
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -29,6 +25,8 @@ if TYPE_CHECKING:
     from artlock.model.lock import Lockfile
     from artlock.model.manifest import Artifact
     from artlock.ops.project import Project
+    from artlock.ops.sync_run import SyncRun
+    from artlock.ops.vault import Vault
 
 __all__ = ["SyncOptions", "SyncReport", "settled_report", "survey_only", "sync"]
 
@@ -94,6 +92,11 @@ def _prepared(
     project: Project, names: Sequence[str], options: SyncOptions
 ) -> Iterator[SyncRun]:
     """Open what a sync needs, and hold the workspace's mutex if it writes."""
+    # Not for a sync that has nothing to do: they cost 40 ms.
+    from artlock.cache.projects import register  # noqa: PLC0415 - see above
+    from artlock.ops.sync_run import SyncRun  # noqa: PLC0415 - see above
+    from artlock.ops.vault import Vault  # noqa: PLC0415 - see above
+
     with ExitStack() as stack:
         if options.write:
             stack.enter_context(project.mutex("sync"))
@@ -126,6 +129,8 @@ def _prepared(
 
 def _sweep(vault: Vault, root: Root) -> None:
     """Remove what runs that were killed left behind, in the cache and in the workspace."""
+    from artlock.cache.sweep import sweep  # noqa: PLC0415 - not for a sync with nothing to do
+
     now_s = time.time()
     sweep(vault.layout, now_s=now_s)
     with raising(WorkspaceError, "cannot remove what an earlier run left"):

@@ -111,11 +111,11 @@ class Survey:
 
     def _fits(self, placement: Placement, entry: Entry) -> bool:
         """Tell whether a file, as it is remembered, is what the row locks."""
-        checksum = placement.row.checksum
         if entry.size != placement.row.size:
             return False
-        if checksum.startswith("blake3:"):
-            return checksum[7:71] == entry.digest.hex()
+        digest = placement.row.blake3
+        if digest is not None:
+            return digest.hex == entry.digest.hex()
         return entry.pin == self._pinned.key(placement)
 
     def _judge(self, others: Sequence[tuple[Placement, os.stat_result | None]]) -> None:
