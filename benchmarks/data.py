@@ -6,6 +6,7 @@ import io
 import os
 import random
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 MANY = "many"
 BIG = "big"
 _SMALL_SIZE = 10_000
+_TINY_SIZE = 1_000
 _BIG_SIZE = 256 * 2**20
 _FOLDERS = 100
 _BIG_COUNT = 4
@@ -38,3 +40,13 @@ def load(server: SeaweedFS, *, objects: int) -> None:
         body = io.BytesIO(os.urandom(_BIG_SIZE))
         client.upload_fileobj(body, BIG, f"w/f{number}.bin")
     client.close()
+
+
+def make_files(folder: Path, *, count: int) -> None:
+    """Make files of 1 kB in a hundred folders."""
+    chance = random.Random(2)
+    for number in range(_FOLDERS):
+        (folder / f"d{number:02}").mkdir(parents=True)
+    for number in range(count):
+        path = folder / f"d{number % _FOLDERS:02}" / f"f{number:06}.bin"
+        path.write_bytes(chance.randbytes(_TINY_SIZE))

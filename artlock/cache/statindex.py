@@ -21,7 +21,6 @@ from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
-from hmac import compare_digest
 from pathlib import Path
 from stat import S_ISREG
 from typing import Self
@@ -142,9 +141,9 @@ class WorkspaceIndex:
         payload = memoryview(data)[head:]
         if data[: len(_MAGIC)] != _MAGIC:
             return cls()
-        # In constant time: nobody learns a right value byte by byte.
-        proof = blake3(payload, key=secret).digest()
-        if not compare_digest(proof, data[len(_MAGIC) : head]):
+        # Not in constant time, which would load OpenSSL: whoever can put a file here is
+        # not the one who could time this command, and has one try a run.
+        if data[len(_MAGIC) : head] != blake3(payload, key=secret).digest():
             return cls()
         try:
             return cls._of(msgspec.msgpack.decode(payload, type=_Columns))
@@ -279,25 +278,31 @@ class WorkspaceIndex:
             trusted_before_ns=self._horizons[position],
         )
 
-    def doubtful(self, found: Sequence[os.stat_result | None]) -> list[int]:
+    def doubtful(
+        self, found: Sequence[os.stat_result | None], *, start: int = 0
+    ) -> list[int]:
         """Return the positions of entries whose file may not be the one that was known.
 
         Args:
             found: What lies at each of ``paths`` now, in their order.
+            start: The position of the first that was looked at.
         """
+        asked = slice(start, start + len(found))
         columns = zip(
             found,
-            self._sizes,
-            self._mtimes,
-            self._ctimes,
-            self._inodes,
-            self._horizons,
+            self._sizes[asked],
+            self._mtimes[asked],
+            self._ctimes[asked],
+            self._inodes[asked],
+            self._horizons[asked],
             strict=True,
         )
         # Spelled out here once more than in `Entry.matches`: this is the loop of a no-op.
         return [
             position
-            for position, (now, size, mtime, ctime, inode, horizon) in enumerate(columns)
+            for position, (now, size, mtime, ctime, inode, horizon) in enumerate(
+                columns, start
+            )
             if now is None
             or now.st_mtime_ns != mtime
             or now.st_size != size

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -26,6 +27,10 @@ from artlock.fs.problems import reason
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+
+_FEW_COLLECTIONS = 100_000
+"""New objects between two collections; Python's own is 700."""
 
 
 class _Commands(click.Group):
@@ -114,6 +119,10 @@ def main() -> None:
     if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
         # A scheduler that ends a job means what Ctrl-C means: what is open is closed.
         signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # Rows and stats come by the hundred thousand and stay to the end: looking for cycles
+    # among them took a twentieth of a no-op sync of 100,000 files.
+    gc.freeze()
+    gc.set_threshold(_FEW_COLLECTIONS)
     code = run(sys.argv[1:])
     try:
         sys.stdout.flush()

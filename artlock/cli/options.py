@@ -127,6 +127,7 @@ class Shell:
             jobs=self.jobs,
             offline=self.offline,
             progress=drawn_progress(self.output, moving=self.progress),
+            may_fork=True,
         )
 
     def project(self) -> Project:

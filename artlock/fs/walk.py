@@ -80,26 +80,26 @@ def stat_many(root: Root, paths: Sequence[str]) -> list[os.stat_result | None]:
     """
     result: list[os.stat_result | None] = []
     add = result.append
+    look = os.stat
     for parent, group in groupby(paths, _parent):
-        names = [path[len(parent) :].lstrip("/") for path in group]
+        start = len(parent) + 1 if parent else 0
+        done = len(result)
+        inside = list(group)
         try:
             with root.folder(parent) as folder:
-                for name in names:
-                    add(_stat(folder.prefix + name, folder.fd))
+                fd, prefix = folder.fd, folder.prefix
+                for path in inside:
+                    try:
+                        add(look(prefix + path[start:], dir_fd=fd, follow_symlinks=False))
+                    except FileNotFoundError:
+                        add(None)
         except (FileNotFoundError, WorkspaceError):
-            result += [None] * len(names)
+            result += [None] * (len(inside) - (len(result) - done))
     return result
 
 
 def _parent(path: str) -> str:
     return path.rpartition("/")[0]
-
-
-def _stat(name: str, folder_fd: int | None) -> os.stat_result | None:
-    try:
-        return os.stat(name, dir_fd=folder_fd, follow_symlinks=False)
-    except FileNotFoundError:
-        return None
 
 
 def is_regular(found: os.stat_result | None) -> bool:

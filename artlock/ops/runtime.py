@@ -30,6 +30,7 @@ class Runtime:
         cache_root: Where the cache is; made when it is first written.
         jobs: Transfers at once.
         offline: Whether only local sources may be read.
+        may_fork: Whether this process may fork; one that is somebody else's must not.
     """
 
     environ: Mapping[str, str]
@@ -38,6 +39,7 @@ class Runtime:
     jobs: int = _DEFAULT_JOBS
     offline: bool = False
     progress: Progress = field(default_factory=Silent)
+    may_fork: bool = False
 
     @classmethod
     def load(
@@ -48,6 +50,7 @@ class Runtime:
         jobs: int | None = None,
         offline: bool = False,
         progress: Progress | None = None,
+        may_fork: bool = False,
     ) -> Runtime:
         """Read the user's settings; arguments win over them.
 
@@ -66,6 +69,7 @@ class Runtime:
             jobs=jobs or settings.jobs or _DEFAULT_JOBS,
             offline=offline,
             progress=progress or Silent(),
+            may_fork=may_fork,
         )
 
 

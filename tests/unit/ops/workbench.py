@@ -96,6 +96,7 @@ class Workbench:
             jobs=self.jobs,
             offline=self.offline,
             progress=self.notices,
+            may_fork=True,
         )
         return Project.open(self.root, runtime)
 
