@@ -71,6 +71,24 @@ class ArtlockError(Exception):
         return {}
 
 
+class PathsError(ArtlockError):
+    """Some paths are the trouble; raised as one of the kinds below.
+
+    Attributes:
+        paths: Them.
+    """
+
+    def __init__(
+        self, message: str, *, paths: Iterable[str], hint: str | None = None
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.paths = tuple(paths)
+
+    def facts(self) -> dict[str, object]:
+        """Return the paths."""
+        return {"paths": list(self.paths)}
+
+
 class ConfigError(ArtlockError):
     """A setting, flag or argument is not valid."""
 
@@ -108,7 +126,7 @@ class StaleLockfileError(ArtlockError):
     exit_code = EXIT_NO
 
 
-class ConflictError(ArtlockError):
+class ConflictError(PathsError):
     """``sync`` would destroy what a person did to files of the workspace.
 
     Attributes:
@@ -117,16 +135,6 @@ class ConflictError(ArtlockError):
 
     code = "conflict"
     exit_code = EXIT_NO
-
-    def __init__(
-        self, message: str, *, paths: Iterable[str], hint: str | None = None
-    ) -> None:
-        super().__init__(message, hint=hint)
-        self.paths = tuple(paths)
-
-    def facts(self) -> dict[str, object]:
-        """Return the paths."""
-        return {"paths": list(self.paths)}
 
 
 class IntegrityError(ArtlockError):
@@ -165,7 +173,7 @@ class PolicyError(ArtlockError):
     exit_code = EXIT_VIOLATION
 
 
-class UnsafePathError(PolicyError):
+class UnsafePathError(PathsError, PolicyError):
     """A key cannot become a file name that is safe everywhere, or two keys collide.
 
     Attributes:
@@ -173,16 +181,6 @@ class UnsafePathError(PolicyError):
     """
 
     code = "unsafe-path"
-
-    def __init__(
-        self, message: str, *, paths: Iterable[str], hint: str | None = None
-    ) -> None:
-        super().__init__(message, hint=hint)
-        self.paths = tuple(paths)
-
-    def facts(self) -> dict[str, object]:
-        """Return the paths."""
-        return {"paths": list(self.paths)}
 
 
 class StoreError(ArtlockError):

@@ -6,20 +6,18 @@ from http import HTTPStatus
 from http.client import HTTPConnection
 from importlib.resources import files
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import storage
 
 from testbed.ports import LOOPBACK, free_ports
-from testbed.process import ServerProcess, started
+from testbed.process import EmbeddedServer, ServerProcess
 
 PROJECT = "artlock-testbed"
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 
 
-class FakeGCS:
+class FakeGCS(EmbeddedServer):
     """A fake-gcs-server of its own, from ``with`` to the end of its block.
 
     Observed with 1.54, and unlike Google's service:
@@ -31,28 +29,6 @@ class FakeGCS:
       overlap, and with pages smaller than a name's generations they never end.
     * If-Match and ``if_generation_match`` are ignored on reads.
     """
-
-    def __init__(self) -> None:
-        """Describe a server."""
-        self.endpoint = ""
-        self._process: ServerProcess | None = None
-        self._clients: list[storage.Client] = []
-
-    def __enter__(self) -> Self:
-        self._process = started(self._describe)
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        for client in self._clients:
-            client.close()
-        self._clients.clear()
-        if self._process is not None:
-            self._process.stop()
 
     def client(self, *, endpoint: str | None = None) -> storage.Client:
         """Return a client without credentials that takes nothing from the environment.

@@ -1,16 +1,14 @@
 """Stand between a client and a server: count what passes, and spoil some of it."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from http.client import HTTPConnection, HTTPException, HTTPResponse
-from types import TracebackType
-from typing import Self
 from urllib.parse import urlsplit
 
 from testbed.delivery import Reply, deliver
 from testbed.faults import Fault, FaultList
 from testbed.ports import LOOPBACK
-from testbed.wire import BLOCK, Exchange, Listener, Recorded
+from testbed.wire import BLOCK, Exchange, Listener, RecordingServer
 
 # RFC 9110 section 7.6.1: these belong to one connection. "Expect" was answered here.
 _HOP_BY_HOP = frozenset(
@@ -21,7 +19,7 @@ _FRAMING = _HOP_BY_HOP | {"content-length", "trailer"}
 _UPSTREAM_TIMEOUT_S = 60.0
 
 
-class Forwarder:
+class Forwarder(RecordingServer):
     """A reverse proxy on loopback that records requests and injects faults.
 
     The Host header passes unchanged as a rule, so that a signature made for the
@@ -47,25 +45,12 @@ class Forwarder:
         self._port = parts.port or 80
         self._keep_host = keep_host
         self._faults = FaultList(faults)
-        self._listener = Listener(self._answer)
+        super().__init__(Listener(self._answer))
 
     @property
     def endpoint(self) -> str:
         """The base of its URLs, without a slash at the end."""
         return f"http://{LOOPBACK}:{self._listener.port}"
-
-    @property
-    def requests(self) -> tuple[Recorded, ...]:
-        """The requests so far, in the order of their arrival."""
-        return self._listener.log.snapshot()
-
-    def count(self, predicate: Callable[[Recorded], bool] = lambda _: True) -> int:
-        """Return how many requests so far satisfy ``predicate``."""
-        return sum(1 for request in self.requests if predicate(request))
-
-    def clear(self) -> None:
-        """Forget the requests so far; the faults stay."""
-        self._listener.log.clear()
 
     def inject(self, *faults: Fault) -> None:
         """Add faults; for each request the first that matches and is not used up acts."""
@@ -74,18 +59,6 @@ class Forwarder:
     def heal(self) -> None:
         """Forget all faults; the requests stay."""
         self._faults.clear()
-
-    def __enter__(self) -> Self:
-        self._listener.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._listener.stop()
 
     def _answer(self, exchange: Exchange) -> None:
         actions, fault = self._faults.claim(

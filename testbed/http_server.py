@@ -5,11 +5,11 @@ import re
 import tempfile
 import threading
 import zlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, Self
+from typing import Literal
 
 from awscrt.checksums import crc64nvme
 
@@ -17,7 +17,7 @@ from testbed.delivery import Reply, deliver
 from testbed.faults import Fault, FaultList
 from testbed.ports import LOOPBACK
 from testbed.tls import loopback_context
-from testbed.wire import Exchange, Listener, Recorded
+from testbed.wire import Exchange, Listener, RecordingServer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +30,7 @@ class _Resource:
     faults: FaultList
 
 
-class HttpServer:
+class HttpServer(RecordingServer):
     """A threaded HTTP/1.1 server on loopback whose resources a test programs.
 
     GET and HEAD obey Range (one range, of bytes), If-Match, If-None-Match and If-Range;
@@ -53,7 +53,7 @@ class HttpServer:
         context = None
         if self._folder is not None:
             context, self.ca_file = loopback_context(Path(self._folder.name))
-        self._listener = Listener(self._answer, context=context)
+        super().__init__(Listener(self._answer, context=context))
 
     @property
     def endpoint(self) -> str:
@@ -63,19 +63,6 @@ class HttpServer:
     def url(self, path: str) -> str:
         """Return the URL of a path, which begins with a slash."""
         return self.endpoint + path
-
-    @property
-    def requests(self) -> tuple[Recorded, ...]:
-        """The requests so far, in the order of their arrival."""
-        return self._listener.log.snapshot()
-
-    def count(self, predicate: Callable[[Recorded], bool] = lambda _: True) -> int:
-        """Return how many requests so far satisfy ``predicate``."""
-        return sum(1 for request in self.requests if predicate(request))
-
-    def clear(self) -> None:
-        """Forget the requests so far; the resources stay."""
-        self._listener.log.clear()
 
     def put(
         self,
@@ -129,10 +116,6 @@ class HttpServer:
         with self._mutex:
             del self._resources[path]
 
-    def __enter__(self) -> Self:
-        self._listener.start()
-        return self
-
     def __exit__(
         self,
         kind: type[BaseException] | None,
@@ -140,7 +123,7 @@ class HttpServer:
         traceback: TracebackType | None,
     ) -> None:
         try:
-            self._listener.stop()
+            super().__exit__(kind, error, traceback)
         finally:
             if self._folder is not None:
                 self._folder.cleanup()

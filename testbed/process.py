@@ -7,11 +7,12 @@ import signal
 import subprocess
 import tempfile
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import NoReturn, Self
+from typing import NoReturn, Protocol, Self
 
 _POLL_S = 0.05
 _LOG_TAIL = 3000
@@ -153,6 +154,47 @@ class ServerProcess:
             return self._is_ready()
         except OSError:
             return False
+
+
+class Closable(Protocol):
+    """A client that holds connections."""
+
+    def close(self) -> None:
+        """Give them back."""
+
+
+class EmbeddedServer(ABC):
+    """A server with its clients, from ``with`` to the end of its block.
+
+    Attributes:
+        endpoint: The base of its URLs, without a slash at the end; set by ``_describe``.
+    """
+
+    def __init__(self) -> None:
+        """Describe a server; nothing is started yet."""
+        self.endpoint = ""
+        self._process: ServerProcess | None = None
+        self._clients: list[Closable] = []
+
+    def __enter__(self) -> Self:
+        self._process = started(self._describe)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        for client in self._clients:
+            client.close()
+        self._clients.clear()
+        if self._process is not None:
+            self._process.stop()
+
+    @abstractmethod
+    def _describe(self) -> ServerProcess:
+        """Choose ports, set the endpoint, and return the process."""
 
 
 def started(make: Callable[[], ServerProcess], *, attempts: int = 3) -> ServerProcess:

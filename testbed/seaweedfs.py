@@ -10,8 +10,7 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Literal, Self, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 import boto3
 from botocore import UNSIGNED
@@ -19,7 +18,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from testbed.ports import LOOPBACK, free_ports
-from testbed.process import ServerProcess, started
+from testbed.process import EmbeddedServer, ServerProcess
 
 if TYPE_CHECKING:  # stubs: nothing is there at run time
     from mypy_boto3_s3 import S3Client
@@ -62,7 +61,7 @@ class Identity:
         return self.name == "anonymous"
 
 
-class SeaweedFS:
+class SeaweedFS(EmbeddedServer):
     r"""A SeaweedFS of its own, from ``with`` to the end of its block.
 
     Observed with 4.48, and unlike S3:
@@ -88,29 +87,11 @@ class SeaweedFS:
             identities: Who may use it, besides ``admin``.
 
         """
+        super().__init__()
         self.admin = Identity(
             name="admin", actions=("Admin", "Read", "Write", "List", "Tagging")
         )
         self.identities = (self.admin, *identities)
-        self.endpoint = ""
-        self._process: ServerProcess | None = None
-        self._clients: list[S3Client] = []
-
-    def __enter__(self) -> Self:
-        self._process = started(self._describe)
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        for client in self._clients:
-            client.close()
-        self._clients.clear()
-        if self._process is not None:
-            self._process.stop()
 
     def client(
         self, identity: Identity | None = None, *, endpoint: str | None = None

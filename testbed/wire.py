@@ -11,7 +11,8 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler
-from typing import ClassVar
+from types import TracebackType
+from typing import ClassVar, Self
 
 from testbed.ports import LOOPBACK
 
@@ -273,3 +274,36 @@ class Listener:
         if self._server.failures:
             message = "the testbed failed to answer"
             raise BaseExceptionGroup(message, self._server.failures)
+
+
+class RecordingServer:
+    """A server in this process that remembers what it was asked."""
+
+    def __init__(self, listener: Listener) -> None:
+        """Describe a server; it answers within its ``with`` block."""
+        self._listener = listener
+
+    def __enter__(self) -> Self:
+        self._listener.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._listener.stop()
+
+    @property
+    def requests(self) -> tuple[Recorded, ...]:
+        """The requests so far, in the order of their arrival."""
+        return self._listener.log.snapshot()
+
+    def count(self, predicate: Callable[[Recorded], bool] = lambda _: True) -> int:
+        """Return how many requests so far satisfy ``predicate``."""
+        return sum(1 for request in self.requests if predicate(request))
+
+    def clear(self) -> None:
+        """Forget the requests so far; how it answers stays."""
+        self._listener.log.clear()

@@ -80,13 +80,8 @@ class BlobCache:
         Raises:
             CacheError: The cache cannot be read.
         """
-        try:
-            found = os.lstat(self._home + blob_name(digest))
-        except FileNotFoundError:
-            return None
-        except OSError as error:
-            raise _unreadable(digest, error) from error
-        return found.st_size if stat.S_ISREG(found.st_mode) else None
+        found = self._lstat(digest)
+        return None if found is None else found.st_size
 
     def sizes(self, digests: Iterable[Digest]) -> dict[Digest, int]:
         """Return the sizes of those blobs that are there.
@@ -258,13 +253,17 @@ class BlobCache:
             self._records.put(digest, stamp)
 
     def _stamp(self, digest: Digest) -> Stamp | None:
+        found = self._lstat(digest)
+        return None if found is None else Stamp.of(found)
+
+    def _lstat(self, digest: Digest) -> os.stat_result | None:
         try:
             found = os.lstat(self._home + blob_name(digest))
         except FileNotFoundError:
             return None
         except OSError as error:
             raise _unreadable(digest, error) from error
-        return Stamp.of(found) if stat.S_ISREG(found.st_mode) else None
+        return found if stat.S_ISREG(found.st_mode) else None
 
     def _unfit(
         self, fd: int, digest: Digest, size: int

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from artlock.model.manifest import Access
+from artlock.model.manifest import FIXED_HEADERS, Access
 from artlock.model.reach import VARIABLE
 from artlock.model.uri import Uri
 
@@ -39,25 +39,6 @@ _MEANT_FOR: dict[str, tuple[str, ...]] = {
 _NEEDS_CREDENTIALS = ("profile", "role-arn", "user-project", "requester-pays")
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 """A token (RFC 9110 §5.6.2)."""
-_OWN_HEADERS = frozenset(
-    {
-        "accept-encoding",
-        "connection",
-        "content-length",
-        "expect",
-        "host",
-        "if-match",
-        "if-modified-since",
-        "if-none-match",
-        "if-range",
-        "if-unmodified-since",
-        "range",
-        "te",
-        "trailer",
-        "transfer-encoding",
-        "upgrade",
-    }
-)
 """What artlock sets itself, so that an answer is the object that was asked for."""
 _SECRET_NAME = re.compile(
     r"auth|cookie|credential|jwt|key|pass|secret|session|signature|token", re.IGNORECASE
@@ -142,7 +123,7 @@ def _headers(table: Table) -> tuple[tuple[str, str], ...]:
 def _problem_with_header(name: str, value: str) -> str | None:
     if not _HEADER_NAME.fullmatch(name):
         return "is not the name of a header"
-    if name.lower() in _OWN_HEADERS:
+    if name.lower() in FIXED_HEADERS:
         return "is set by artlock itself"
     if not value.isprintable():
         return "has a control character"

@@ -15,6 +15,27 @@ if TYPE_CHECKING:
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
 DEFAULT_FOLDER = "data"
 """Where artifacts land that name no ``path``: ``data/<artifact name>``."""
+FIXED_HEADERS = frozenset(
+    {
+        "accept-encoding",
+        "connection",
+        "content-length",
+        "expect",
+        "host",
+        "if-match",
+        "if-modified-since",
+        "if-none-match",
+        "if-range",
+        "if-unmodified-since",
+        "range",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    }
+)
+"""HTTP headers, in lower case, that decide what is asked for or how it comes: no setting
+changes them."""
 
 
 class ChecksumPolicy(StrEnum):

@@ -11,6 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
+from artlock.errors import BucketNotFoundError
 from artlock.model.manifest import Access
 from artlock.model.objects import ObjectInfo, VersionId
 from artlock.model.uri import Uri
@@ -155,3 +156,12 @@ class TellsEtag(Protocol):
         Raises:
             StoreError: The object cannot be described.
         """
+
+
+def missing_bucket(uri: Uri) -> BucketNotFoundError:
+    """Return the error of a bucket that does not exist."""
+    message = f"there is no bucket `{uri.authority}`"
+    hint = (
+        "look for a typing error in its name; `artlock doctor` tells which service is asked"
+    )
+    return BucketNotFoundError(message, uri=str(uri), hint=hint)

@@ -94,11 +94,12 @@ def with_table(page: str) -> str:
 
 
 def error_classes() -> list[type[ArtlockError]]:
-    """Return every class of the error tree, the root first."""
+    """Return every class of the error tree that can be met, and the root first."""
     found: list[type[ArtlockError]] = []
     waiting: list[type[ArtlockError]] = [ArtlockError]
     while waiting:
         error = waiting.pop(0)
-        found.append(error)
+        if error is ArtlockError or error.code != ArtlockError.code:
+            found.append(error)
         waiting += error.__subclasses__()
     return found

@@ -13,11 +13,11 @@ from requests import exceptions as requests
 
 from artlock.errors import (
     AccessDeniedError,
-    BucketNotFoundError,
     ObjectNotFoundError,
     StoreError,
     StoreUnavailableError,
 )
+from artlock.stores.base import missing_bucket
 
 if TYPE_CHECKING:
     from artlock.model.uri import Uri
@@ -127,15 +127,6 @@ def refine(refusal: Refusal) -> StoreError | None:
     if refusal.status in {401, 403}:
         return denied(refusal.uri, Action.GET)
     return None
-
-
-def missing_bucket(uri: Uri) -> BucketNotFoundError:
-    """Return the error of a bucket that does not exist."""
-    message = f"there is no bucket `{uri.authority}`"
-    hint = (
-        "look for a typing error in its name; `artlock doctor` tells which service is asked"
-    )
-    return BucketNotFoundError(message, uri=str(uri), hint=hint)
 
 
 def unavailable(uri: Uri, why: str) -> StoreUnavailableError:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from google.cloud.storage.retry import DEFAULT_RETRY
 
 from artlock.errors import BucketNotFoundError, ObjectNotFoundError, StoreError
-from artlock.stores.gcs.failures import Action, missing_bucket, translated, unavailable
+from artlock.stores.base import missing_bucket
+from artlock.stores.gcs.failures import Action, translated, unavailable
 from artlock.stores.gcs.listing import FIELDS, Item, described, live_items
 from artlock.stores.gcs.session import GOOGLE, Connection, connect, endpoint_of
 from artlock.stores.transfer import (

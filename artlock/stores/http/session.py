@@ -14,7 +14,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import unquote, urljoin
 from urllib.request import getproxies, proxy_bypass
 
@@ -32,6 +32,7 @@ from urllib3.exceptions import TimeoutError as SilenceError
 from urllib3.util import make_headers, parse_url
 
 from artlock.errors import PolicyError, StoreError, StoreUnavailableError
+from artlock.model.manifest import FIXED_HEADERS
 from artlock.stores.http.address import Resolver, check_name, checked_addresses, resolve
 
 if TYPE_CHECKING:
@@ -48,25 +49,6 @@ READ_TIMEOUT_S = 60.0
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _DEFAULT_PORTS = {"http": 80, "https": 443}
-_OURS = frozenset(
-    {
-        "accept-encoding",
-        "connection",
-        "content-length",
-        "expect",
-        "host",
-        "if-match",
-        "if-modified-since",
-        "if-none-match",
-        "if-range",
-        "if-unmodified-since",
-        "range",
-        "te",
-        "transfer-encoding",
-        "upgrade",
-    }
-)
-"""Headers that decide what is asked for, or how it comes: no setting changes them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,26 +180,38 @@ class Session:
         sent = urllib3.HTTPHeaderDict({"User-Agent": "artlock"})
         if is_own:
             for name, value in self._access.headers:
-                if name.lower() not in _OURS:
+                if name.lower() not in FIXED_HEADERS:
                     sent[name] = value
         sent.update(headers)
         sent["Accept-Encoding"] = "identity"
         return sent
 
+    def _open(
+        self,
+        pool: urllib3.PoolManager | urllib3.HTTPConnectionPool,
+        method: str,
+        target: str,
+        headers: urllib3.HTTPHeaderDict,
+        **checks: Any,  # noqa: ANN401 - urllib3's own
+    ) -> Response:
+        """Ask once: what redirects, failures and encodings mean is decided elsewhere."""
+        return pool.urlopen(
+            method,
+            target,
+            headers=headers,
+            redirect=False,
+            retries=False,
+            preload_content=False,
+            decode_content=False,
+            timeout=self._timeout,
+            **checks,
+        )
+
     def _ask(self, method: str, place: Place, headers: urllib3.HTTPHeaderDict) -> Response:
         proxy = _proxy_of(place)
         if proxy is not None:
             check_name(place.host, may_connect=self._may_connect)
-            return self._manager(proxy).urlopen(
-                method,
-                place.url,
-                headers=headers,
-                redirect=False,
-                retries=False,
-                preload_content=False,
-                decode_content=False,
-                timeout=self._timeout,
-            )
+            return self._open(self._manager(proxy), method, place.url, headers)
         headers["Host"] = place.authority
         addresses = checked_addresses(
             place.host, place.port, resolver=self._resolver, may_connect=self._may_connect
@@ -231,16 +225,8 @@ class Session:
                 {"server_hostname": place.host} if place.scheme == "https" else None,
             )
             try:
-                return pool.urlopen(
-                    method,
-                    place.target,
-                    headers=headers,
-                    redirect=False,
-                    retries=False,
-                    preload_content=False,
-                    decode_content=False,
-                    timeout=self._timeout,
-                    assert_same_host=False,
+                return self._open(
+                    pool, method, place.target, headers, assert_same_host=False
                 )
             except (NewConnectionError, ConnectTimeoutError):
                 if number == len(addresses):

@@ -13,12 +13,12 @@ from botocore.parsers import ResponseParserError
 
 from artlock.errors import (
     AccessDeniedError,
-    BucketNotFoundError,
     ObjectArchivedError,
     ObjectNotFoundError,
     StoreError,
     StoreUnavailableError,
 )
+from artlock.stores.base import missing_bucket
 from artlock.stores.transfer import changed
 
 if TYPE_CHECKING:
@@ -159,15 +159,6 @@ def by_code(code: str, status: int | None, uri: Uri, action: Action) -> StoreErr
         message = f"{action.verb} {subject} failed: the store answers {code}"
         return StoreUnavailableError(message, uri=str(uri))
     return None
-
-
-def missing_bucket(uri: Uri) -> BucketNotFoundError:
-    """Return the error of a bucket that does not exist."""
-    message = f"there is no bucket `{uri.authority}`"
-    hint = (
-        "look for a typing error in its name; `artlock doctor` tells which service is asked"
-    )
-    return BucketNotFoundError(message, uri=str(uri), hint=hint)
 
 
 def no_credentials(uri: Uri) -> AccessDeniedError:

@@ -17,10 +17,10 @@ from artlock.errors import AccessDeniedError, ObjectNotFoundError, StoreError
 from artlock.model.objects import ObjectInfo, VersionId
 from artlock.model.tokens import Tokens
 from artlock.model.uri import Uri
+from artlock.stores.base import missing_bucket
 from artlock.stores.s3.failures import (
     Action,
     ForbiddenError,
-    missing_bucket,
     status_of,
     translated,
 )

@@ -22,9 +22,9 @@ from botocore.config import Config
 from botocore.credentials import AssumeRoleCredentialFetcher, DeferredRefreshableCredentials
 from botocore.exceptions import ClientError
 
+from artlock.stores.base import missing_bucket
 from artlock.stores.s3.failures import (
     Action,
-    missing_bucket,
     no_credentials,
     status_of,
     translate,

@@ -18,12 +18,11 @@ from artlock.errors import (
     ObjectNotFoundError,
     StoreError,
 )
-from artlock.stores.base import Pin, Span, StoreContext
+from artlock.stores.base import Pin, Span, StoreContext, missing_bucket
 from artlock.stores.s3.failures import (
     Action,
     ForbiddenError,
     by_code,
-    missing_bucket,
     status_of,
     translate,
     translated,

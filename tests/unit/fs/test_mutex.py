@@ -44,16 +44,23 @@ def test_who_shares_does_not_keep_others_who_share_away(tmp_path: Path) -> None:
         pass
 
 
-def test_3_11_a_holder_that_was_killed_holds_nothing(tmp_path: Path) -> None:
-    path = tmp_path / "mutex"
+def _child_that_holds(path: Path, *, for_s: float) -> int:
+    """Start a process that takes the mutex; return its id when it has it."""
+    held = path.with_name("held")
     child = os.fork()
     if not child:  # pragma: no cover - the child
         with Mutex(path, purpose="sync"):
-            (tmp_path / "held").touch()
-            time.sleep(60)
-        os._exit(1)
-    while not (tmp_path / "held").exists():
+            held.touch()
+            time.sleep(for_s)
+        os._exit(0)
+    while not held.exists():
         time.sleep(0.005)
+    return child
+
+
+def test_3_11_a_holder_that_was_killed_holds_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "mutex"
+    child = _child_that_holds(path, for_s=60)
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
     assert holder_of(path) is not None  # its note is left
@@ -63,14 +70,7 @@ def test_3_11_a_holder_that_was_killed_holds_nothing(tmp_path: Path) -> None:
 
 def test_the_one_who_waits_gets_it_when_the_holder_lets_go(tmp_path: Path) -> None:
     path = tmp_path / "mutex"
-    child = os.fork()
-    if not child:  # pragma: no cover - the child
-        with Mutex(path, purpose="sync"):
-            (tmp_path / "held").touch()
-            time.sleep(0.2)
-        os._exit(0)
-    while not (tmp_path / "held").exists():
-        time.sleep(0.005)
+    child = _child_that_holds(path, for_s=0.2)
     with Mutex(path, purpose="sync", wait_s=10):
         pass
     os.waitpid(child, 0)

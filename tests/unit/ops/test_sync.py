@@ -518,16 +518,21 @@ def test_2_15_an_edit_through_a_hardlink_is_not_delivered_elsewhere(
 # Where else the bytes may be.
 
 
-def test_a_lost_version_is_found_in_a_mirror(
-    bench: Workbench, remote: Remote, make_remote: MakeRemote
+def _lose_what_is_in_a_mirror(
+    bench: Workbench, remote: Remote, mirror: Remote, mirrored: str
 ) -> None:
     version = remote.put("a", "locked")
-    mirror = make_remote("unversioned")
-    mirror.put("a", "locked")
+    mirror.put("a", mirrored)
     bench.declare(f'mirrors = ["{mirror.uri}"]', data=remote.uri)
     bench.resolve(digest_all=True)
     bench.forget_cache()
     remote.delete("a", version)
+
+
+def test_a_lost_version_is_found_in_a_mirror(
+    bench: Workbench, remote: Remote, make_remote: MakeRemote
+) -> None:
+    _lose_what_is_in_a_mirror(bench, remote, make_remote("unversioned"), "locked")
     bench.sync()
     assert bench.data() == {"a": "locked"}
 
@@ -535,13 +540,7 @@ def test_a_lost_version_is_found_in_a_mirror(
 def test_1_31_a_mirror_with_other_bytes_is_not_believed(
     bench: Workbench, remote: Remote, make_remote: MakeRemote
 ) -> None:
-    version = remote.put("a", "locked")
-    mirror = make_remote("unversioned")
-    mirror.put("a", "other!")
-    bench.declare(f'mirrors = ["{mirror.uri}"]', data=remote.uri)
-    bench.resolve(digest_all=True)
-    bench.forget_cache()
-    remote.delete("a", version)
+    _lose_what_is_in_a_mirror(bench, remote, make_remote("unversioned"), "other!")
     with pytest.raises(ObjectNotFoundError, match="/a"):
         bench.sync()
     assert bench.workspace() == {}
