@@ -22,7 +22,7 @@ from artlock.cache.records import BlobRecords, Stamp
 from artlock.errors import BlobMissingError, CacheError, IntegrityError, WorkspaceError
 from artlock.fs.atomic import write_all
 from artlock.fs.durability import Fsync
-from artlock.fs.problems import raising, reason
+from artlock.fs.problems import hint, reason
 from artlock.model.digest import Digest
 
 _READ = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
@@ -298,8 +298,11 @@ class BlobCache:
 
 
 def _write(target_fd: int, data: bytes | memoryview) -> None:
-    with raising(WorkspaceError, "cannot write to the workspace"):
+    try:
         write_all(target_fd, data)
+    except OSError as error:
+        message = f"cannot write to the workspace: {reason(error)}"
+        raise WorkspaceError(message, hint=hint(error)) from error
 
 
 def _unreadable(digest: Digest, error: OSError) -> CacheError:

@@ -19,7 +19,6 @@ from array import array
 from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from stat import S_ISREG
@@ -42,8 +41,7 @@ _NUMBERS = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
     """One file as it was last known.
 
     Attributes:
@@ -279,15 +277,17 @@ class WorkspaceIndex:
         )
 
     def doubtful(
-        self, found: Sequence[os.stat_result | None], *, start: int = 0
+        self, found: Iterable[os.stat_result | None], asked: slice = slice(None)
     ) -> list[int]:
         """Return the positions of entries whose file may not be the one that was known.
 
         Args:
-            found: What lies at each of ``paths`` now, in their order.
-            start: The position of the first that was looked at.
+            found: What lies at each of ``paths[asked]`` now, in their order.
+            asked: Which entries were looked at; without a step.
+
+        Raises:
+            ValueError: There are more or fewer of ``found``.
         """
-        asked = slice(start, start + len(found))
         columns = zip(
             found,
             self._sizes[asked],
@@ -301,7 +301,7 @@ class WorkspaceIndex:
         return [
             position
             for position, (now, size, mtime, ctime, inode, horizon) in enumerate(
-                columns, start
+                columns, asked.start or 0
             )
             if now is None
             or now.st_mtime_ns != mtime

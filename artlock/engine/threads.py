@@ -87,6 +87,10 @@ def each(
             read from a network that is stuck must not keep a person who pressed Ctrl-C.
     """
     stop = stop or Stop()
+    if workers == 1 and patience_s is None:
+        # Nobody could go on meanwhile, so there is nothing to gain from another thread.
+        yield from _each_here(work, items, stop)
+        return
     source = iter(items)
     taking = threading.Lock()
     done: SimpleQueue[Outcome[Item, Result] | BaseException | None] = SimpleQueue()
@@ -130,6 +134,21 @@ def each(
         for thread in threads:
             left = None if deadline is None else max(0.0, deadline - time.monotonic())
             thread.join(left)
+
+
+def _each_here(
+    work: Callable[[Item], Result], items: Iterable[Item], stop: Stop
+) -> Iterator[Outcome[Item, Result]]:
+    try:
+        for item in items:
+            if stop.is_set:
+                return
+            yield _outcome(work, item)
+    except Cancelled:
+        return
+    except BaseException:
+        stop.set()
+        raise
 
 
 def _outcome(work: Callable[[Item], Result], item: Item) -> Outcome[Item, Result]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from itertools import groupby
 
 from artlock.errors import WorkspaceError
@@ -62,6 +63,11 @@ def _listing(root: Root, path: str) -> tuple[list[tuple[str, os.stat_result]], l
 
 
 def stat_many(root: Root, paths: Sequence[str]) -> list[os.stat_result | None]:
+    """Describe files whose paths are known; see ``stat_each``."""
+    return list(stat_each(root, paths))
+
+
+def stat_each(root: Root, paths: Sequence[str]) -> Iterator[os.stat_result | None]:
     """Describe files whose paths are known, at the cost of little more than one call each.
 
     Measured for 100,000 files of 100 folders: 0.22 s by name within an open folder, 0.25 s
@@ -71,31 +77,29 @@ def stat_many(root: Root, paths: Sequence[str]) -> list[os.stat_result | None]:
         root: Where.
         paths: Sorted, or at least with those of one folder together, for speed.
 
-    Returns:
+    Yields:
         For each path what lies there, a link itself included; ``None`` where nothing does,
         or a link or file is where a folder should be (``Root.obstruction`` tells).
 
     Raises:
         OSError: Something cannot be looked at.
     """
-    result: list[os.stat_result | None] = []
-    add = result.append
     look = os.stat
-    for parent, group in groupby(paths, _parent):
+    for parent, inside in groupby(paths, _parent):
         start = len(parent) + 1 if parent else 0
-        done = len(result)
-        inside = list(group)
-        try:
-            with root.folder(parent) as folder:
-                fd, prefix = folder.fd, folder.prefix
-                for path in inside:
-                    try:
-                        add(look(prefix + path[start:], dir_fd=fd, follow_symlinks=False))
-                    except FileNotFoundError:
-                        add(None)
-        except (FileNotFoundError, WorkspaceError):
-            result += [None] * (len(inside) - (len(result) - done))
-    return result
+        with ExitStack() as stack:
+            try:
+                folder = stack.enter_context(root.folder(parent))
+            except (FileNotFoundError, WorkspaceError):
+                yield from (None for _ in inside)
+                continue
+            fd, prefix = folder.fd, folder.prefix
+            for path in inside:
+                try:
+                    found = look(prefix + path[start:], dir_fd=fd, follow_symlinks=False)
+                except FileNotFoundError:
+                    found = None
+                yield found
 
 
 def _parent(path: str) -> str:

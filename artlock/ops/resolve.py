@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import cache
 from typing import TYPE_CHECKING
 
 from artlock.errors import (
@@ -31,7 +33,7 @@ from artlock.ops.sources import Sources
 from artlock.ops.vault import Vault
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from artlock.model.diff import Change
     from artlock.model.lock import LockedObject
@@ -115,8 +117,10 @@ def resolve(
     repaired = _readable(before, anew=anew)
     artifacts: list[LockedArtifact] = []
     errors: list[ArtlockError] = []
-    with Sources(project) as sources:
-        run = _Run(project, sources, pins, repaired.disputed, digest_all=digest_all)
+    with ExitStack() as stack:
+        sources = stack.enter_context(Sources(project))
+        vault = cache(lambda: stack.enter_context(Vault.open(project.runtime.cache_root)))
+        run = _Run(project, sources, vault, pins, repaired.disputed, digest_all=digest_all)
         for artifact in project.manifest.artifacts:
             old = repaired.lock.get(artifact.name)
             if artifact.name not in chosen and artifact.name not in repaired.disputed:
@@ -167,12 +171,16 @@ def _together(errors: list[ArtlockError]) -> ArtlockError:
 
 
 class _Run:
-    """One resolve: what it was told, and what it counts."""
+    """One resolve: what it was told, and what it counts.
+
+    Its cache is opened when the first object is read: most artifacts need none.
+    """
 
     def __init__(
         self,
         project: Project,
         sources: Sources,
+        vault: Callable[[], Vault],
         pins: Pins,
         disputed: frozenset[str],
         *,
@@ -180,6 +188,7 @@ class _Run:
     ) -> None:
         self._project = project
         self._sources = sources
+        self._vault = vault
         self._pins = pins
         self._disputed = disputed
         self._digest_all = digest_all
@@ -204,10 +213,9 @@ class _Run:
         missing = [row for row in new.objects if row.trust is not Trust.STRONG]
         if not missing or not (self._digest_all or _reads(artifact)):
             return new
-        with Vault.open(self._project.runtime.cache_root) as vault:
-            rows, size = with_digests(
-                self._project, self._sources, artifact, vault, new, missing
-            )
+        rows, size = with_digests(
+            self._project, self._sources, artifact, self._vault(), new, missing
+        )
         self.read_size += size
         return replace(new, objects=rows)
 
