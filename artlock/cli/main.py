@@ -6,7 +6,6 @@ import gc
 import os
 import signal
 import sys
-import traceback
 from typing import TYPE_CHECKING
 
 import click
@@ -146,6 +145,8 @@ def _interrupted(output: Output) -> int:
 
 def _output_failure(error: Exception) -> ArtlockError | None:
     """Return what to say if it was stdout that failed, and not a file of ours."""
+    import traceback
+
     steps = [frame.f_code for frame, _ in traceback.walk_tb(error.__traceback__)]
     if not isinstance(error, OSError) or steps[-1] is not click.echo.__code__:
         return None
@@ -165,6 +166,8 @@ def _usage(output: Output, error: click.UsageError) -> int:
 
 def _defect(output: Output, error: Exception, arguments: Sequence[str]) -> int:
     """Report a defect in artlock: exit 3, so that it is never read as the answer "no"."""
+    import traceback
+
     failure = ArtlockError(
         f"a defect in artlock: {type(error).__name__}: {error}",
         hint="the report above has no credentials in it beyond the command line; send it "

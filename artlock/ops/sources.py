@@ -10,8 +10,6 @@ from blake3 import blake3
 from artlock.errors import ConfigError, PolicyError, StoreUnavailableError
 from artlock.model.reach import effective_access
 from artlock.ops.trusting import is_trusted, rules_of
-from artlock.stores.base import StoreContext
-from artlock.stores.schemes import open_store, store_key
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
@@ -63,6 +61,10 @@ class Sources:
             AccessDeniedError: There are no credentials.
             StoreUnavailableError: It needs the network, and ``--offline`` was given.
         """
+        # Not for a command that only asks which services there are.
+        from artlock.stores.base import StoreContext  # noqa: PLC0415 - see above
+        from artlock.stores.schemes import open_store, store_key  # noqa: PLC0415 - see above
+
         uri = uri or artifact.uri
         runtime = self._project.runtime
         if runtime.offline and uri.scheme not in _LOCAL:
