@@ -114,10 +114,11 @@ def each(
         threading.Thread(target=run, name=f"artlock-{n}", daemon=True)
         for n in range(workers)
     ]
-    for thread in threads:
-        thread.start()
+    running = 0
     try:
-        running = workers
+        for thread in threads:
+            thread.start()
+            running += 1
         while running:
             outcome = done.get()
             if outcome is None:
@@ -132,6 +133,8 @@ def each(
             stop.set()
             deadline = None if patience_s is None else time.monotonic() + patience_s
         for thread in threads:
+            if thread.ident is None:
+                continue  # an interruption came before it was started
             left = None if deadline is None else max(0.0, deadline - time.monotonic())
             thread.join(left)
 

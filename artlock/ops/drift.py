@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from artlock.stores.base import Store
 
 _LOCAL = frozenset({"file", ""})
+_PATIENCE_S = 2.0
+"""How long an interruption waits for an answer that is on its way."""
 
 
 class DriftKind(StrEnum):
@@ -155,6 +157,7 @@ class _Comparison:
             lambda pair: self._judge(*pair),
             doubtful,
             workers=min(self._project.runtime.jobs, max(len(doubtful), 1)),
+            patience_s=_PATIENCE_S,
         )
         for outcome in judged:
             if outcome.error is not None:

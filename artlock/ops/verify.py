@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from artlock.model.plan import Placement
     from artlock.ops.project import Project
 
+_PATIENCE_S = 2.0
+"""How long an interruption waits for what is being read."""
 _PIECE = 2**20
 
 
@@ -106,6 +108,8 @@ def _judged(
     reader: Callable[[Placement], int | None],
     place: Place,
 ) -> VerifyReport:
+    # Files and sources are only read; a blob may be put aside, and that is to end.
+    patience_s = None if place is Place.CACHE else _PATIENCE_S
     progress = project.runtime.progress
     total = sum(p.row.size for p in placements)
     progress.begin("verifying", objects=len(placements), size=total)
@@ -113,7 +117,9 @@ def _judged(
     errors: list[tuple[str, ArtlockError]] = []
     checked = size = weak = 0
     try:
-        for outcome in each(reader, placements, workers=project.runtime.jobs):
+        for outcome in each(
+            reader, placements, workers=project.runtime.jobs, patience_s=patience_s
+        ):
             item = outcome.item
             if outcome.error is not None:
                 errors.append((item.target, outcome.error))
