@@ -39,7 +39,6 @@ _MEANT_FOR: dict[str, tuple[str, ...]] = {
 _NEEDS_CREDENTIALS = ("profile", "role-arn", "user-project", "requester-pays")
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 """A token (RFC 9110 §5.6.2)."""
-"""What artlock sets itself, so that an answer is the object that was asked for."""
 _SECRET_NAME = re.compile(
     r"auth|cookie|credential|jwt|key|pass|secret|session|signature|token", re.IGNORECASE
 )

@@ -208,7 +208,16 @@ class Root:
                 folder, staged = staging, Staged(STAGING, self._names.next())
             else:
                 folder, staged = target, Staged(parent, _BESIDE + self._names.next())
-            return staged, make(folder.at(staged.name), folder)
+            at = folder.at(staged.name)
+            try:
+                return staged, make(at, folder)
+            except OSError:
+                raise  # nothing was made
+            except BaseException:
+                # An interruption is raised when the file is there and nobody knows it yet.
+                with suppress(OSError):
+                    os.unlink(at, dir_fd=folder.fd)
+                raise
 
     def place(self, staged: Staged, path: str) -> None:
         """Give a staged file its name, in place of a file or link that has it.

@@ -41,6 +41,8 @@ class Write:
 class Materializer:
     """Puts blobs into the workspace; a context manager that removes what it did not place.
 
+    What an interruption of just that moment leaves, a later sync removes.
+
     Args:
         root: The project's folder.
         blobs: Where the bytes are.
@@ -97,9 +99,12 @@ class Materializer:
             for outcome in each(stage, _batches(writes), workers=workers):
                 if outcome.error is not None:
                     raise outcome.error
-                missing += outcome.result or ()
+                absent = outcome.result or []
+                missing += absent
                 size = sum(write.size for write in outcome.item)
-                self._progress.advance(objects=len(outcome.item), size=size)
+                size -= sum(write.size for write in absent)
+                number = len(outcome.item) - len(absent)
+                self._progress.advance(objects=number, size=size)
             # Before the names: after a power cut no name may have bytes that never came.
             barrier.flush()
         return missing

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -54,3 +56,69 @@ def test_the_second_is_asked_elsewhere_unless_threads_run() -> None:
     finally:
         gate.set()
         thread.join()
+
+
+@pytest.mark.skipif(not _LINUX, reason="forks on Linux only")
+def test_nobody_waits_for_the_second_once_the_first_says_no() -> None:
+    started = time.monotonic()
+    assert not both(lambda: False, _sleeps)
+    with pytest.raises(KeyboardInterrupt):
+        both(_is_interrupted, _sleeps)
+    assert time.monotonic() - started < 5
+
+
+@pytest.mark.skipif(not _LINUX, reason="forks on Linux only")
+def test_where_children_are_forgotten_the_answer_is_not() -> None:
+    before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    try:
+        assert both(lambda: True, lambda: True)
+        with pytest.raises(KeyboardInterrupt):
+            both(_is_interrupted, lambda: True)
+    finally:
+        signal.signal(signal.SIGCHLD, before)
+
+
+@pytest.mark.skipif(not _LINUX, reason="forks on Linux only")
+def test_an_interruption_of_the_child_runs_nothing_of_the_parents(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    fork = os.fork
+
+    def interrupted_fork() -> int:
+        pid = fork()
+        if not pid:
+            os.kill(os.getpid(), signal.SIGINT)
+        return pid
+
+    monkeypatch.setattr(os, "fork", interrupted_fork)
+    log = tmp_path / "log"
+    try:
+        assert not both(lambda: True, lambda: True)
+    finally:
+        with log.open("a") as file:
+            file.write("cleaned up\n")
+    assert log.read_text() == "cleaned up\n"
+
+
+@pytest.mark.skipif(not _LINUX, reason="forks on Linux only")
+def test_without_a_process_left_both_are_asked_here(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fails() -> int:
+        raise BlockingIOError
+
+    monkeypatch.setattr(os, "fork", fails)
+    masked = signal.pthread_sigmask(signal.SIG_BLOCK, [])
+    assert (
+        both(lambda: signal.pthread_sigmask(signal.SIG_BLOCK, []) == masked, bool) is False
+    )
+    assert both(lambda: True, lambda: True)
+
+
+def _sleeps() -> bool:
+    time.sleep(20)
+    return True
+
+
+def _is_interrupted() -> bool:
+    raise KeyboardInterrupt

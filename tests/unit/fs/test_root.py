@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from artlock.errors import WorkspaceError
-from artlock.fs.folders import Folders
+from artlock.fs.folders import Folder, Folders
 from artlock.fs.link import Cloner
 from artlock.fs.root import STAGING, Root, Staged
 from artlock.fs.temporary import Names
@@ -411,3 +411,23 @@ def test_2_11_a_path_of_thousands_of_folders_is_no_defect(
         assert folder.path == "a/b/d/e"
     assert (tmp_path / "a/b/d/e").is_dir()
     folders.close()
+
+
+def test_an_interruption_while_a_file_is_made_leaves_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Root(tmp_path) as root:
+        folders = root._folders
+        make = folders.open
+
+        def interrupted(at: str, flags: int, folder: Folder) -> int:
+            fd = make(at, flags, folder)
+            if flags & os.O_CREAT:
+                os.close(fd)
+                raise KeyboardInterrupt
+            return fd
+
+        monkeypatch.setattr(folders, "open", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            root.stage("data/a")
+        assert list((tmp_path / STAGING).iterdir()) == []
