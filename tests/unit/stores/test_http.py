@@ -527,7 +527,8 @@ def test_the_web_has_no_listings_and_no_past(web: Web, http_server: HttpServer) 
 
 # -- the wire ----------------------------------------------------------------------
 
-CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+# Closes, as `canned` does: a client may otherwise ask again on a connection that is ending.
+CHUNKED = b"HTTP/1.1 200 OK\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 
 def test_1_47_a_body_in_chunks_has_no_size_before_it_is_read(web: Web) -> None:
