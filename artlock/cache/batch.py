@@ -206,12 +206,12 @@ class Batch:
         for digest, item in waiting.items():
             goal = self._home + blob_name(digest)
             try:
-                os.replace(self._home + item.name, goal)  # noqa: PTH105 - text, for each blob
+                os.replace(self._home + item.name, goal)  # noqa: PTH105 - a `Path` for each blob costs more than the call
             except FileNotFoundError:
-                folder = os.path.dirname(goal)  # noqa: PTH120 - text, for each blob
-                os.makedirs(folder, mode=0o700, exist_ok=True)  # noqa: PTH103 - likewise
-                folders.add(os.path.dirname(folder))  # noqa: PTH120 - likewise
-                os.replace(self._home + item.name, goal)  # noqa: PTH105 - text, for each blob
+                folder = os.path.dirname(goal)  # noqa: PTH120 - a `Path` for each blob costs more than the call
+                os.makedirs(folder, mode=0o700, exist_ok=True)  # noqa: PTH103 - a `Path` for each blob costs more than the call
+                folders.add(os.path.dirname(folder))  # noqa: PTH120 - a `Path` for each blob costs more than the call
+                os.replace(self._home + item.name, goal)  # noqa: PTH105 - a `Path` for each blob costs more than the call
             folders.add(goal.rpartition("/")[0])
             if item.journal is not None:
                 self._remove_journal(item.journal)
@@ -242,7 +242,7 @@ class Batch:
         for item in waiting.values():
             if item.journal is None:
                 with suppress(OSError):  # named already, or left for the sweep
-                    os.unlink(self._home + item.name)  # noqa: PTH108 - text, for each blob
+                    os.unlink(self._home + item.name)  # noqa: PTH108 - a `Path` for each blob costs more than the call
 
     def _add(self, digest: Digest, item: _Waiting) -> None:
         with self._mutex:
@@ -278,7 +278,7 @@ class Batch:
                 os.close(fd)
         except BaseException as error:
             with suppress(OSError):  # then the sweep finds it
-                os.unlink(self._home + name)  # noqa: PTH108 - text, for each blob
+                os.unlink(self._home + name)  # noqa: PTH108 - a `Path` for each blob costs more than the call
             if isinstance(error, OSError):
                 raise unwritable(error, needed) from error
             raise

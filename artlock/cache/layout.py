@@ -137,7 +137,7 @@ class CacheLayout:
     def _refuse_foreign(self, folder: Path) -> None:
         """Refuse a folder in which others could put bytes under our names (hazard 3.19)."""
         found = folder.stat()
-        if sys.platform == "win32":  # pragma: no cover - Windows has no such owners
+        if sys.platform == "win32":  # pragma: no cover - Windows has no owner ids
             return
         if found.st_uid not in {os.geteuid(), 0}:
             message = f"the cache `{folder}` belongs to another user"

@@ -48,7 +48,7 @@ class SeenIndex:
 
 def _ask(connection: Connection, keys: Sequence[bytes]) -> dict[bytes, bytes]:
     marks = ",".join("?" * len(keys))
-    query = f"select key, digest, proof from seen where key in ({marks})"  # noqa: S608 - only marks
+    query = f"select key, digest, proof from seen where key in ({marks})"  # noqa: S608 - only question marks are put in; the keys are bound
     return {
         key: digest
         for key, digest, proven in connection.execute(query, keys)

@@ -118,8 +118,8 @@ def main() -> None:
     if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
         # A scheduler that ends a job means what Ctrl-C means: what is open is closed.
         signal.signal(signal.SIGTERM, signal.default_int_handler)
-    # Rows and stats come by the hundred thousand and stay to the end: looking for cycles
-    # among them took a twentieth of a no-op sync of 100,000 files.
+    # Rows come by the hundred thousand and stay to the end: looking for cycles among them
+    # again and again finds none.
     gc.freeze()
     gc.set_threshold(_FEW_COLLECTIONS)
     code = run(sys.argv[1:])

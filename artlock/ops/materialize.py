@@ -204,8 +204,7 @@ def _workers(writes: Sequence[Write]) -> int:
     """Return how many threads to stage with.
 
     Small files are nearly all system calls, and threads would hand the interpreter over at
-    each: 10,000 of 10 kB took 0.9 s with one and 1.0 s with two. The copying and hashing of
-    large ones gains from two.
+    each: two gain nothing. The copying and hashing of large ones gains from two.
     """
     average = sum(write.size for write in writes) / len(writes)
     return 1 if average < _SMALL else _WORKERS

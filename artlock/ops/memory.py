@@ -145,14 +145,14 @@ def _is_unchanged(root: Root, index: WorkspaceIndex, *, may_fork: bool) -> bool:
     """Tell whether every file that is remembered certainly is as it was."""
 
     def holds(start: int, stop: int) -> bool:
-        # One by one: 100,000 descriptions together would fill 40 MB anew.
+        # One by one: all descriptions together would only fill memory.
         found = stat_each(root, index.paths[start:stop])
         return not index.doubtful(found, slice(start, stop))
 
     count = len(index.paths)
     if not may_fork or count < _WORTH_A_FORK:
         return holds(0, count)
-    # A stat costs Python as much as the kernel: 100,000 take 0.35 s, in two halves 0.2 s.
+    # A stat costs Python as much as the kernel, so two processes are worth having.
     middle = count // 2
     return both(lambda: holds(0, middle), lambda: holds(middle, count))
 

@@ -92,7 +92,7 @@ def _prepared(
     project: Project, names: Sequence[str], options: SyncOptions
 ) -> Iterator[SyncRun]:
     """Open what a sync needs, and hold the workspace's mutex if it writes."""
-    # Not for a sync that has nothing to do: they cost 40 ms.
+    # Not for a sync that has nothing to do, which is not to load them.
     from artlock.cache.projects import register  # noqa: PLC0415 - see above
     from artlock.ops.sync_run import SyncRun  # noqa: PLC0415 - see above
     from artlock.ops.vault import Vault  # noqa: PLC0415 - see above

@@ -35,7 +35,7 @@ def load(name: str) -> click.Command | None:
     Plain imports, one a command, so that linters and type checkers see them, and late, so
     that ``artlock check`` does not load what only ``artlock sync`` needs.
     """
-    # ruff: noqa: PLC0415 - late by intent, see the docstring
+    # ruff: noqa: PLC0415 - a command loads only what it needs itself, so imports wait for it
     match name:
         case "init":
             from artlock.cli.commands.init import init as found
