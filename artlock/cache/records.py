@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import struct
 import threading
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self, cast
 
+import msgspec
 from blake3 import blake3
 
 from artlock.model.digest import Digest
@@ -24,8 +24,7 @@ _COARSE_NS = 2_100_000_000
 _HELD = 10_000
 
 
-@dataclass(frozen=True, slots=True)
-class Stamp:
+class Stamp(msgspec.Struct, frozen=True):
     """What a file looks like from outside; another state has another stamp.
 
     The device is left out: it changes between mounts (hazard 2.29).
@@ -52,7 +51,7 @@ class Stamp:
         return self.ctime_ns - self.mtime_ns >= (_FINE_NS if is_fine else _COARSE_NS)
 
     def is_but_linked(self, later: Stamp) -> bool:
-        """Tell whether ``later`` differs by no more than a hard link explains."""
+        """Tell whether ``later`` differs by no more than a link or rename explains."""
         mine = (self.inode, self.size, self.mtime_ns)
         return mine == (later.inode, later.size, later.mtime_ns)
 

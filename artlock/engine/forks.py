@@ -1,19 +1,30 @@
-"""Two questions at once, where one interpreter would ask them one after the other."""
+"""Work that holds the GIL, in two processes, where two threads would take turns.
+
+The second process is a fork: it begins with everything in memory, and what it changes there
+is lost. Where a fork is not possible or not safe the same is done here, one by one.
+"""
 
 from __future__ import annotations
 
 import os
+import select
 import signal
+import struct
 import sys
 import threading
-from contextlib import suppress
-from typing import TYPE_CHECKING, NoReturn
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, NoReturn, Self, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+Item = TypeVar("Item")
 
 _ENDING = (signal.SIGINT, signal.SIGTERM)
 """What ends a command from outside."""
+_NUMBER = struct.Struct("<I")
+_HEADER = struct.Struct("<II")
+_PIECE = 1 << 16
 
 
 def both(first: Callable[[], bool], second: Callable[[], bool]) -> bool:
@@ -28,19 +39,15 @@ def both(first: Callable[[], bool], second: Callable[[], bool]) -> bool:
     """
     if not _may_fork():
         return first() and _holds(second)
-    # Held back over the fork: a signal before the child has its own handlers would run the
-    # parent's, and unwind the parent's blocks a second time.
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
     pid = code = -1
     answer = False
     try:
-        try:
-            with suppress(OSError):  # no process or memory left
-                pid = os.fork()
+        # A signal before the child has its own handlers would run the parent's, and unwind
+        # the parent's blocks a second time.
+        with _held_back() as before:
+            pid = _fork()
             if pid == 0:
                 _answer_and_exit(second, before)
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
         answer = first()
     finally:
         if pid > 0:
@@ -48,6 +55,158 @@ def both(first: Callable[[], bool], second: Callable[[], bool]) -> bool:
                 os.kill(pid, signal.SIGKILL)  # nobody waits for its answer any more
             code = _ended(pid)
     return answer and (code == 0 if pid > 0 else _holds(second))
+
+
+def share_out(
+    work: Callable[[Item], bytes],
+    items: Sequence[Item],
+    take: Callable[[Item, bytes], None],
+) -> None:
+    """Do ``work`` on every item, in this process and in a fork, as each becomes free.
+
+    ``take`` hears of all that was done, also if this is left by an exception: so whoever
+    calls can undo it. The fork outlives neither this call nor, by more than an item, this
+    process.
+
+    Args:
+        work: Leaves nothing behind if it raises. What raises in the fork is done again
+            here, so that the error is raised here.
+        items: Pieces of some milliseconds each: a signal waits for those in hand.
+        take: Called here, with each item and what ``work`` returned; not in order.
+    """
+    done: set[int] = set()
+
+    def taken(index: int, result: bytes) -> None:
+        done.add(index)
+        take(items[index], result)
+
+    if len(items) > 1 and _may_fork():
+        _share_with_fork(work, items, taken)
+    for index, item in enumerate(items):
+        if index not in done:
+            taken(index, work(item))
+
+
+def _share_with_fork(
+    work: Callable[[Item], bytes],
+    items: Sequence[Item],
+    taken: Callable[[int, bytes], None],
+) -> None:
+    with _Queue(len(items)) as queue:
+        reading, writing = os.pipe()
+        with _held_back():
+            pid = _fork()
+            if pid == 0:
+                os.close(reading)
+                _work_and_exit(work, items, queue, writing)
+            os.close(writing)
+            inbox = _Inbox(reading)
+        try:
+            while pid > 0 and (index := queue.next()) is not None:
+                taken(index, work(items[index]))
+                for report in inbox.waiting():
+                    taken(*report)
+        finally:
+            queue.empty()
+            try:
+                with _held_back():
+                    for report in inbox.rest():
+                        taken(*report)
+            finally:
+                inbox.close()
+                if pid > 0:
+                    _ended(pid)
+
+
+class _Queue:
+    """Numbers from 0, each given out once among this process and its forks.
+
+    They lie in a nameless file whose position all share; the kernel moves it with each read
+    (Linux 3.14 and later: ``read(2)``, "BUGS").
+    """
+
+    def __init__(self, count: int) -> None:
+        self._fd = os.memfd_create("artlock-queue")
+        with open(self._fd, "wb", closefd=False) as file:
+            file.writelines(_NUMBER.pack(number) for number in range(count))
+        os.lseek(self._fd, 0, os.SEEK_SET)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self._fd)
+
+    def next(self) -> int | None:
+        """Return the next number, or ``None`` if all are given out."""
+        data = os.read(self._fd, _NUMBER.size)
+        number: int | None = _NUMBER.unpack(data)[0] if data else None
+        return number
+
+    def empty(self) -> None:
+        """Give out no more."""
+        os.lseek(self._fd, 0, os.SEEK_END)
+
+
+class _Inbox:
+    """Reports of a fork, as it writes them to a pipe: a number, and bytes.
+
+    Read with signals held back, since half a report would leave the rest without meaning.
+    """
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+        self._data = bytearray()
+
+    def close(self) -> None:
+        os.close(self._fd)
+
+    def waiting(self) -> Iterator[tuple[int, bytes]]:
+        """Yield what has come."""
+        while select.select([self._fd], [], [], 0)[0]:
+            with _held_back():
+                data = os.read(self._fd, _PIECE)
+                self._data += data
+            if not data:
+                return
+            yield from self._complete()
+
+    def rest(self) -> Iterator[tuple[int, bytes]]:
+        """Yield what comes until the fork ends; what it had not reported whole is lost."""
+        yield from self._complete()
+        while data := os.read(self._fd, _PIECE):
+            self._data += data
+            yield from self._complete()
+
+    def _complete(self) -> Iterator[tuple[int, bytes]]:
+        while len(self._data) >= _HEADER.size:
+            index, length = _HEADER.unpack_from(self._data)
+            end = _HEADER.size + length
+            if len(self._data) < end:
+                return
+            result = bytes(self._data[_HEADER.size : end])
+            # Gone before it is told of, so that it is told of once.
+            del self._data[:end]
+            yield index, result
+
+
+def _work_and_exit(
+    work: Callable[[Item], bytes], items: Sequence[Item], queue: _Queue, writing: int
+) -> NoReturn:
+    """Work and report, in the child, until nothing is left or nobody listens."""
+    code = 1
+    try:
+        for number in _ENDING:
+            # The parent hears it too, and then gives out no more.
+            signal.signal(number, signal.SIG_IGN)
+        with open(writing, "wb") as pipe:
+            while (index := queue.next()) is not None:
+                result = work(items[index])
+                pipe.write(_HEADER.pack(index, len(result)) + result)
+                pipe.flush()
+        code = 0
+    finally:
+        os._exit(code)
 
 
 def _answer_and_exit(question: Callable[[], bool], before: Iterable[int]) -> NoReturn:
@@ -60,6 +219,23 @@ def _answer_and_exit(question: Callable[[], bool], before: Iterable[int]) -> NoR
         code = 0 if question() else 1
     finally:
         os._exit(code)
+
+
+def _fork() -> int:
+    """Fork; return -1 where no process or memory is left."""
+    with suppress(OSError):
+        return os.fork()
+    return -1
+
+
+@contextmanager
+def _held_back() -> Iterator[set[int]]:
+    """Let what ends a command wait until the block ends; give what was held back before."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
+    try:
+        yield {int(number) for number in before}
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _ended(pid: int) -> int:

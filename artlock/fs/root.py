@@ -10,9 +10,10 @@ import os
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self, TypeVar
+
+import msgspec
 
 from artlock.errors import WorkspaceError
 from artlock.fs.folders import HAS_DESCRIPTORS, Folder, Folders, Loan, split
@@ -33,8 +34,7 @@ _READ = os.O_RDONLY | _NO_FOLLOW | getattr(os, "O_NONBLOCK", 0) | _BINARY
 _CREATE = os.O_RDWR | os.O_CREAT | os.O_EXCL | _NO_FOLLOW | _BINARY
 
 
-@dataclass(frozen=True, slots=True)
-class Staged:
+class Staged(msgspec.Struct, frozen=True):
     """A new file below the root that has not got its name.
 
     Attributes:
@@ -183,7 +183,7 @@ class Root:
                 source, at, dst_dir_fd=folder.fd, follow_symlinks=False
             ),
         )
-        return replace(staged, linked=True)
+        return Staged(staged.folder, staged.name, linked=True)
 
     def stage_symlink(self, target: str, path: str) -> Staged:
         """Stage a symbolic link whose text is ``target``.
@@ -248,6 +248,16 @@ class Root:
         if staged.linked:
             # A rename between two names of one file does nothing, and says that it did.
             self.abandon(staged)
+
+    def stat_staged(self, staged: Staged) -> os.stat_result:
+        """Describe a staged file, a link itself included.
+
+        Raises:
+            OSError: It is gone, or cannot be looked at.
+        """
+        with self._folders.lend(staged.folder) as folder:
+            at = folder.at(staged.name)
+            return os.stat(at, dir_fd=folder.fd, follow_symlinks=False)
 
     def abandon(self, staged: Staged) -> None:
         """Remove a staged file; nothing happens if it is gone.

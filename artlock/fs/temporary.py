@@ -33,11 +33,19 @@ class Names:
     """A source of names that nobody else makes; safe to use from several threads."""
 
     def __init__(self) -> None:
-        self._prefix = f"{_here()}-{os.getpid():x}-{os.urandom(3).hex()}-"
+        self._maker = os.getpid()
+        self._begin()
+
+    def _begin(self) -> None:
+        self._process = os.getpid()
+        # A fork works for the process that began: its files are needed while that one runs.
+        self._prefix = f"{_here()}-{self._maker:x}-{os.urandom(3).hex()}-"
         self._count = itertools.count()
 
     def next(self) -> str:
-        """Return a new name, 40 bytes at most."""
+        """Return a new name, 40 bytes at most; in a fork too."""
+        if os.getpid() != self._process:
+            self._begin()
         return f"{self._prefix}{next(self._count):x}"
 
 

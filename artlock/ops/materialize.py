@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
+import msgspec
+
+from artlock.cache.records import Stamp
+from artlock.engine.forks import share_out
 from artlock.engine.threads import each
 from artlock.errors import BlobMissingError, ConfigError, WorkspaceError
 from artlock.fs.durability import Barrier, Fsync
 from artlock.fs.link import Cloner
 from artlock.fs.problems import raising
+from artlock.fs.root import Staged
 from artlock.model.settings import LinkMode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from artlock.cache.blobs import BlobCache
-    from artlock.fs.root import Root, Staged
+    from artlock.fs.root import Root
     from artlock.model.digest import Digest
     from artlock.ops.progress import Progress
 
@@ -27,15 +31,26 @@ _WORKERS = 2
 _BATCH_FILES = 64
 _BATCH_SIZE = 4 * 2**20
 """What is staged before it is reported."""
+_WORTH_A_FORK = 1000
+"""Small files that take longer to make than a process."""
 
 
-@dataclass(frozen=True, slots=True)
-class Write:
+class Write(msgspec.Struct, frozen=True):
     """A blob and where its bytes are to appear."""
 
     target: str
     digest: Digest
     size: int
+
+
+class _Made(msgspec.Struct, frozen=True):
+    """A staged file, and how it looked then."""
+
+    staged: Staged
+    stamp: Stamp
+
+
+_MADE = msgspec.msgpack.Decoder(list[_Made | None])
 
 
 class Materializer:
@@ -48,18 +63,26 @@ class Materializer:
         blobs: Where the bytes are.
         mode: How they get there.
         progress: Told of each file.
+        may_fork: Whether a second process may help with many small files.
     """
 
     def __init__(
-        self, root: Root, blobs: BlobCache, mode: LinkMode, progress: Progress
+        self,
+        root: Root,
+        blobs: BlobCache,
+        mode: LinkMode,
+        progress: Progress,
+        *,
+        may_fork: bool = False,
     ) -> None:
         self._root = root
         self._blobs = blobs
         self._mode = mode
         self._progress = progress
+        self._may_fork = may_fork
         self._cloner = Cloner()
         self._staged: dict[str, Staged] = {}
-        self.stats: dict[str, os.stat_result] = {}
+        self.stamps: dict[str, Stamp] = {}
         """How each file looked when it was staged, by target."""
 
     def __enter__(self) -> Self:
@@ -88,23 +111,27 @@ class Materializer:
         missing: list[Write] = []
         make = self._maker(writes[0])
 
-        def stage(batch: Sequence[Write]) -> list[Write]:
-            return [write for write in batch if not self._stage(make, write, barrier)]
+        def stage(batch: Sequence[Write]) -> list[_Made | None]:
+            return self._stage(make, batch, barrier)
+
+        def take(batch: Sequence[Write], made: list[_Made | None]) -> None:
+            missing.extend(self._take(batch, made))
 
         with (
             raising(WorkspaceError, "cannot write to the workspace"),
             Barrier(self._root.path, Fsync.BATCH) as barrier,
         ):
-            workers = _workers(writes)
-            for outcome in each(stage, _batches(writes), workers=workers):
-                if outcome.error is not None:
-                    raise outcome.error
-                absent = outcome.result or []
-                missing += absent
-                size = sum(write.size for write in outcome.item)
-                size -= sum(write.size for write in absent)
-                number = len(outcome.item) - len(absent)
-                self._progress.advance(objects=number, size=size)
+            if self._may_fork and _worth_a_fork(writes):
+                share_out(
+                    lambda batch: msgspec.msgpack.encode(stage(batch)),
+                    list(_batches(writes)),
+                    lambda batch, data: take(batch, _MADE.decode(data)),
+                )
+            else:
+                for outcome in each(stage, _batches(writes), workers=_workers(writes)):
+                    if outcome.error is not None:
+                        raise outcome.error
+                    take(outcome.item, outcome.result or [])
             # Before the names: after a power cut no name may have bytes that never came.
             barrier.flush()
         return missing
@@ -128,24 +155,44 @@ class Materializer:
 
     def _stage(
         self,
-        make: Callable[[Write, Barrier], Staged],
-        write: Write,
+        make: Callable[[Write, Barrier], _Made],
+        batch: Sequence[Write],
         barrier: Barrier,
-    ) -> bool:
-        """Stage one file; tell whether its blob was there."""
+    ) -> list[_Made | None]:
+        """Stage some files, all or none; ``None`` stands for one whose blob is missing."""
+        made: list[_Made | None] = []
         try:
-            staged = make(write, barrier)
-        except BlobMissingError:
-            return False
-        # At once, so that it is removed whatever happens to the others.
-        self._staged[write.target] = staged
-        if write.target not in self.stats:
-            status = self._root.lstat(f"{staged.folder}/{staged.name}")
-            if status is not None:
-                self.stats[write.target] = status
-        return True
+            for write in batch:
+                try:
+                    one = make(write, barrier)
+                except BlobMissingError:
+                    made.append(None)
+                    continue
+                made.append(one)
+                # At once, so that it is removed whatever happens to the others.
+                self._staged[write.target] = one.staged
+        except BaseException:
+            for each_made in filter(None, made):
+                self._root.abandon(each_made.staged)
+            raise
+        return made
 
-    def _maker(self, first: Write) -> Callable[[Write, Barrier], Staged]:
+    def _take(self, batch: Sequence[Write], made: Sequence[_Made | None]) -> list[Write]:
+        """Take note of staged files; return those whose blob is missing."""
+        missing = []
+        number = size = 0
+        for write, one in zip(batch, made, strict=True):
+            if one is None:
+                missing.append(write)
+                continue
+            self._staged[write.target] = one.staged
+            self.stamps[write.target] = one.stamp
+            number += 1
+            size += write.size
+        self._progress.advance(objects=number, size=size)
+        return missing
+
+    def _maker(self, first: Write) -> Callable[[Write, Barrier], _Made]:
         mode = self._mode
         if mode in {LinkMode.AUTO, LinkMode.REFLINK}:
             if self._shares_blocks(first):
@@ -168,36 +215,42 @@ class Materializer:
             self._root.abandon(probe)
         return probe is not None
 
-    def _copy(self, write: Write, barrier: Barrier) -> Staged:
+    def _copy(self, write: Write, barrier: Barrier) -> _Made:
         staged, fd = self._root.stage(write.target)
         try:
             self._blobs.copy_to(write.digest, write.size, fd)
             barrier.written(fd)
             # Of the open file: a look at it by name would cost as much as making it.
-            self.stats[write.target] = os.fstat(fd)
+            return _Made(staged, Stamp.of(os.fstat(fd)))
         except BaseException:
             self._root.abandon(staged)
             raise
         finally:
             os.close(fd)
-        return staged
 
-    def _reflink(self, write: Write, barrier: Barrier) -> Staged:
+    def _reflink(self, write: Write, barrier: Barrier) -> _Made:
         with self._blobs.linkable(write.digest) as path:
             fd = os.open(path, os.O_RDONLY)
             try:
                 staged = self._root.stage_clone(fd, write.target, self._cloner)
             finally:
                 os.close(fd)
-        return staged if staged is not None else self._copy(write, barrier)
+        return self._copy(write, barrier) if staged is None else self._made(staged)
 
-    def _hardlink(self, write: Write, _barrier: Barrier) -> Staged:
+    def _hardlink(self, write: Write, _barrier: Barrier) -> _Made:
         with self._blobs.linkable(write.digest) as path:
-            return self._root.stage_hardlink(path, write.target)
+            return self._made(self._root.stage_hardlink(path, write.target))
 
-    def _symlink(self, write: Write, _barrier: Barrier) -> Staged:
+    def _symlink(self, write: Write, _barrier: Barrier) -> _Made:
         with self._blobs.linkable(write.digest) as path:
-            return self._root.stage_symlink(str(path), write.target)
+            return self._made(self._root.stage_symlink(str(path), write.target))
+
+    def _made(self, staged: Staged) -> _Made:
+        return _Made(staged, Stamp.of(self._root.stat_staged(staged)))
+
+
+def _worth_a_fork(writes: Sequence[Write]) -> bool:
+    return len(writes) >= _WORTH_A_FORK and _workers(writes) == 1
 
 
 def _workers(writes: Sequence[Write]) -> int:

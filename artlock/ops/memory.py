@@ -12,6 +12,7 @@ import msgspec
 from blake3 import blake3
 
 from artlock.cache.pins import KEY_LENGTH
+from artlock.cache.records import Stamp
 from artlock.cache.statindex import Entry, WorkspaceIndex
 from artlock.engine.forks import both
 from artlock.formats.settings import user_file
@@ -51,7 +52,7 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
     placement: Placement
     digest: Digest
     pin: bytes | None
-    before: os.stat_result
+    before: Stamp
     is_ours: bool
     is_new: bool
 
@@ -232,10 +233,5 @@ def _horizons(
 
 def _unchanged(item: Known, now: os.stat_result) -> bool:
     """Tell whether a file still is what was read or staged."""
-    before = item.before
-    same = (before.st_mtime_ns, before.st_size, before.st_ino) == (
-        now.st_mtime_ns,
-        now.st_size,
-        now.st_ino,
-    )
-    return same and (item.is_new or before.st_ctime_ns == now.st_ctime_ns)
+    before, after = item.before, Stamp.of(now)
+    return before.is_but_linked(after) if item.is_new else before == after

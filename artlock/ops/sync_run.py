@@ -7,6 +7,7 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from artlock.cache.records import Stamp
 from artlock.errors import BlobMissingError, ConflictError, WorkspaceError
 from artlock.fs.problems import raising
 from artlock.fs.walk import is_regular, stat_many, walk
@@ -71,7 +72,7 @@ class SyncRun:
         self._placements = placements
         self._lockfile = lockfile
         self._whole = whole
-        self._written: dict[str, os.stat_result] = {}
+        self._written: dict[str, Stamp] = {}
 
     @property
     def states(self) -> Mapping[str, FileState]:
@@ -146,7 +147,13 @@ class SyncRun:
             first, between, last = _removals(plan)
             with (
                 raising(WorkspaceError, "cannot write to the workspace"),
-                Materializer(self._root, self._vault.blobs, mode, progress) as files,
+                Materializer(
+                    self._root,
+                    self._vault.blobs,
+                    mode,
+                    progress,
+                    may_fork=self._project.runtime.may_fork,
+                ) as files,
             ):
                 # What stands where a folder is needed goes first: nothing can be staged for
                 # a folder that cannot be made. What else is in a new file's way goes when
@@ -160,7 +167,7 @@ class SyncRun:
                 trashed += [self._root.discard(path, self._trash) for path in occupied]
                 self._remove(between)
                 files.place(p.target for p in plan.write)
-                self._written = files.stats
+                self._written = files.stamps
                 self._remove(last)
         finally:
             progress.end()
@@ -273,11 +280,13 @@ class SyncRun:
         done = (stamp, counts) if whole else None
         update_index(self._project, self._root, self._index, fresh, gone, done)
 
-    def _looked(self, target: str) -> os.stat_result | None:
+    def _looked(self, target: str) -> Stamp | None:
         """Return how a file looked when its bytes were known, if they were in this run."""
         if target in self._written:
             return self._written[target]
-        return self._survey.stats.get(target) if target in self._survey.digests else None
+        if target not in self._survey.digests or target not in self._survey.stats:
+            return None
+        return Stamp.of(self._survey.stats[target])
 
     def _was_ours(self, target: str) -> bool:
         entry = self._index.get(target)

@@ -1,4 +1,4 @@
-"""Two questions at once."""
+"""Two questions at once, and work shared with a fork."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from artlock.engine.forks import both
+from artlock.engine.forks import both, share_out
 
 _LINUX = sys.platform == "linux"
 
@@ -122,3 +122,158 @@ def _sleeps() -> bool:
 
 def _is_interrupted() -> bool:
     raise KeyboardInterrupt
+
+
+_ITEMS = range(200)
+needs_fork = pytest.mark.skipif(
+    not _LINUX or len(os.sched_getaffinity(0)) == 1, reason="forks on Linux, with two cores"
+)
+
+
+class Taken:
+    """Takes results, and compares them with what they should be."""
+
+    def __init__(self) -> None:
+        self.items: list[int] = []
+        self.processes: set[int] = set()
+
+    def __call__(self, item: int, result: bytes) -> None:
+        number, process = result.split()
+        assert int(number) == item
+        self.items.append(item)
+        self.processes.add(int(process))
+
+
+def _work(item: int) -> bytes:
+    time.sleep(0.001)
+    return f"{item} {os.getpid()}".encode()
+
+
+def _open_files() -> int:
+    return len(list(Path("/proc/self/fd").iterdir())) if _LINUX else 0
+
+
+@needs_fork
+def test_work_is_shared_and_each_item_is_done_once() -> None:
+    before, files = _children(), _open_files()
+    taken = Taken()
+    share_out(_work, _ITEMS, taken)
+    assert sorted(taken.items) == list(_ITEMS)
+    assert len(taken.processes) == 2
+    assert (_children(), _open_files()) == (before, files)
+
+
+@needs_fork
+def test_results_of_any_length_arrive() -> None:
+    results: dict[int, bytes] = {}
+
+    def work(item: int) -> bytes:
+        time.sleep(0.001)
+        return bytes([item]) * (0 if item % 3 else 100_000)
+
+    share_out(work, _ITEMS, results.__setitem__)
+    assert results == {item: work(item) for item in _ITEMS}
+
+
+def test_without_a_fork_all_is_done_here() -> None:
+    gate = threading.Event()
+    thread = threading.Thread(target=gate.wait)
+    thread.start()
+    taken = Taken()
+    try:
+        share_out(_work, _ITEMS, taken)
+    finally:
+        gate.set()
+        thread.join()
+    assert taken.items == list(_ITEMS)
+    assert taken.processes == {os.getpid()}
+
+
+@needs_fork
+def test_what_fails_in_the_fork_is_done_here() -> None:
+    here = os.getpid()
+
+    def work(item: int) -> bytes:
+        if os.getpid() != here:
+            raise RuntimeError
+        return _work(item)
+
+    taken = Taken()
+    share_out(work, _ITEMS, taken)
+    assert sorted(taken.items) == list(_ITEMS)
+
+
+@needs_fork
+def test_what_a_killed_fork_had_in_hand_is_done_here() -> None:
+    here = os.getpid()
+
+    def work(item: int) -> bytes:
+        if os.getpid() != here and item > 20:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return _work(item)
+
+    taken = Taken()
+    share_out(work, _ITEMS, taken)
+    assert sorted(taken.items) == list(_ITEMS)
+
+
+@needs_fork
+@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
+def test_all_that_was_done_is_told_when_an_error_ends_it(
+    tmp_path: Path, error: type[BaseException]
+) -> None:
+    here = os.getpid()
+    log = tmp_path / "log"
+
+    def work(item: int) -> bytes:
+        if os.getpid() == here and item > 20:
+            raise error
+        result = _work(item)
+        with log.open("a") as file:
+            file.write(f"{item}\n")
+        return result
+
+    taken = Taken()
+    before, files = _children(), _open_files()
+    with pytest.raises(error):
+        share_out(work, _ITEMS, taken)
+    done = sorted(map(int, log.read_text().split()))
+    assert done == sorted(taken.items)
+    assert 20 < len(done) < len(_ITEMS) // 2
+    assert (_children(), _open_files()) == (before, files)
+
+
+@needs_fork
+def test_a_signal_to_all_is_raised_here_and_the_fork_ends_in_order(tmp_path: Path) -> None:
+    here = os.getpid()
+    log = tmp_path / "log"
+
+    def work(item: int) -> bytes:
+        with log.open("a") as file:
+            file.write(f"{item} {os.getpid()}\n")
+        if os.getpid() != here and item > 20:
+            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(here, signal.SIGINT)
+        return _work(item)
+
+    taken = Taken()
+    with pytest.raises(KeyboardInterrupt):
+        share_out(work, _ITEMS, taken)
+    begun = {
+        int(item): int(pid) for item, pid in map(str.split, log.read_text().splitlines())
+    }
+    # What this process had in hand when the signal came is its own to undo.
+    assert {begun[item] for item in begun.keys() - taken.items} <= {here}
+    assert set(begun.values()) > {here}
+    assert _children() == ""
+
+
+@needs_fork
+def test_without_a_process_left_all_is_done_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails() -> int:
+        raise BlockingIOError
+
+    monkeypatch.setattr(os, "fork", fails)
+    taken = Taken()
+    share_out(_work, _ITEMS, taken)
+    assert taken.items == list(_ITEMS)
