@@ -104,8 +104,9 @@ def _share_with_fork(
         try:
             while pid > 0 and (index := queue.next()) is not None:
                 taken(index, work(items[index]))
-                for report in inbox.waiting():
-                    taken(*report)
+                with _held_back():
+                    for report in inbox.waiting():
+                        taken(*report)
         finally:
             queue.empty()
             try:
@@ -151,7 +152,8 @@ class _Queue:
 class _Inbox:
     """Reports of a fork, as it writes them to a pipe: a number, and bytes.
 
-    Read with signals held back, since half a report would leave the rest without meaning.
+    To be read with signals held back: a report that is lost on its way, or half of one, is
+    work that nobody can undo.
     """
 
     def __init__(self, fd: int) -> None:
@@ -164,11 +166,10 @@ class _Inbox:
     def waiting(self) -> Iterator[tuple[int, bytes]]:
         """Yield what has come."""
         while select.select([self._fd], [], [], 0)[0]:
-            with _held_back():
-                data = os.read(self._fd, _PIECE)
-                self._data += data
+            data = os.read(self._fd, _PIECE)
             if not data:
                 return
+            self._data += data
             yield from self._complete()
 
     def rest(self) -> Iterator[tuple[int, bytes]]:
@@ -185,7 +186,6 @@ class _Inbox:
             if len(self._data) < end:
                 return
             result = bytes(self._data[_HEADER.size : end])
-            # Gone before it is told of, so that it is told of once.
             del self._data[:end]
             yield index, result
 
