@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-_FEW_COLLECTIONS = 10_000
+_FEW_COLLECTIONS = 100_000
 """New objects between two collections; Python's own is 700."""
 
 

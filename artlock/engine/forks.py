@@ -108,15 +108,15 @@ def _share_with_fork(
                     for report in inbox.waiting():
                         taken(*report)
         finally:
-            queue.empty()
-            try:
-                with _held_back():
+            with _held_back():
+                queue.empty()
+                try:
                     for report in inbox.rest():
                         taken(*report)
-            finally:
-                inbox.close()
-                if pid > 0:
-                    _ended(pid)
+                finally:
+                    inbox.close()
+                    if pid > 0:
+                        _ended(pid)
 
 
 class _Queue:

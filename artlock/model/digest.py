@@ -5,9 +5,10 @@ Text form of both is ``algorithm:hex`` in lower case, the form of OCI and in-tot
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Self
+
+import msgspec
 
 _HEX = frozenset("0123456789abcdef")
 
@@ -51,8 +52,7 @@ def _checked(algorithm: str, value: str) -> None:
         raise ValueError(reason)
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Digest:
+class Digest(msgspec.Struct, frozen=True, order=True):
     """A digest of content: the identity of bytes.
 
     Raises:
@@ -85,8 +85,7 @@ class Digest:
         return f"{self.algorithm}:{self.hex}"
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Checksum:
+class Checksum(msgspec.Struct, frozen=True, order=True):
     """A store's claim about a whole object: verified when bytes come, never identity.
 
     Raises:

@@ -51,10 +51,14 @@ class LockedObject(msgspec.Struct, frozen=True, array_like=True, gc=False, order
         return trust_of(self.checksum)
 
     @property
+    def has_blake3(self) -> bool:
+        """Whether the row has a BLAKE3 digest, which then is its first token."""
+        return self.checksum.startswith("blake3:")
+
+    @property
     def blake3(self) -> Digest | None:
         """The BLAKE3 digest if the row has one, without parsing the other tokens."""
-        first = self.checksum.partition(" ")[0]
-        return Digest.parse(first) if first.startswith("blake3:") else None
+        return Digest.parse(self.checksum.partition(" ")[0]) if self.has_blake3 else None
 
 
 class Kind(StrEnum):

@@ -16,9 +16,10 @@ Keys of ``http``, ``https`` and ``file`` are percent-encoded (RFC 3986, RFC 8089
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Self
 from urllib.parse import quote, unquote
+
+import msgspec
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):")
 """RFC 3986 §3.1, but at least two letters: a Windows drive is no scheme."""
@@ -47,8 +48,7 @@ _SECRET_ENDINGS = (
 """Names of parameters that sign a URL or carry a secret: lower case, no ``-``, no ``_``."""
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Uri:
+class Uri(msgspec.Struct, frozen=True, order=True):
     """Where objects are; ``Uri.parse(str(uri)) == uri``.
 
     Attributes:

@@ -28,6 +28,7 @@ class Pinned:
     def __init__(self, project: Project, lock: Lockfile, sources: Sources) -> None:
         self._locked = {a.name: a for a in lock.artifacts}
         self._identities = {a.name: sources.identity(a) for a in project.manifest.artifacts}
+        self._keys: dict[str, bytes] = {}
 
     def uri(self, placement: Placement) -> Uri:
         """Return the full URI of a placement's object."""
@@ -38,11 +39,17 @@ class Pinned:
 
         A row without version and tokens would not change when its object does.
         """
+        known = self._keys.get(placement.target)
+        if known is not None:
+            return known
         row = placement.row
         identity = self._identities.get(placement.artifact)
         if identity is None or not (row.version or row.checksum):
             return None
-        return pin_key(identity, str(self.uri(placement)), row)
+        key = pin_key(identity, str(self.uri(placement)), row)
+        # Asked before and after the files are written: it costs more than remembering it.
+        self._keys[placement.target] = key
+        return key
 
 
 def known_digests(
@@ -74,5 +81,5 @@ def remember(
     vault.seen.put_many(
         (key, bytes.fromhex(digest.hex))
         for placement, digest in learnt
-        if placement.row.blake3 is None and (key := pinned.key(placement)) is not None
+        if not placement.row.has_blake3 and (key := pinned.key(placement)) is not None
     )

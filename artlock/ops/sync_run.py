@@ -259,7 +259,7 @@ class SyncRun:
                 placement=p,
                 digest=known[p.target],
                 # What a row's own digest names needs no pin.
-                pin=None if p.row.blake3 else self._pinned.key(p),
+                pin=None if p.row.has_blake3 else self._pinned.key(p),
                 before=before,
                 is_ours=p.target in self._written or self._was_ours(p.target),
                 is_new=p.target in self._written,
