@@ -13,17 +13,19 @@ import tomllib
 Place = tuple[str | int, ...]
 """Keys and list indexes from the top of a document; ``()`` is the document."""
 
+# No possessive quantifiers: the `re` of Python 3.11.2 matches those of groups wrongly. Nothing
+# is tried twice all the same: in valid TOML each piece matches at the first attempt.
 # In this order: what opens with three quotes is not an empty string and a quote.
 STRING = r"""
-    \"{3} (?: [^"\\] | \\[\s\S] | "(?!"") )*+ "{3,5}
-  | '{3}  (?: [^'] | '(?!'') )*+ '{3,5}
-  | "     (?: [^"\\\n] | \\. )*+ "
-  | '     [^'\n]*+ '
+    \"{3} (?: [^"\\] | \\[\s\S] | "(?!"") )* "{3,5}
+  | '{3}  (?: [^'] | '(?!'') )* '{3,5}
+  | "     (?: [^"\\\n] | \\. )* "
+  | '     [^'\n]* '
 """
 """Any TOML string, as a verbose pattern."""
-_SPACE = re.compile(r"(?:[ \t\r\n]|#[^\n]*+)*+")
-_KEY = re.compile(rf"[ \t]*+ ([A-Za-z0-9_-]++ | {STRING}) [ \t]*+", re.VERBOSE)
-_SCALAR = re.compile(rf"""[ \t]*+ (?: {STRING} | [^\n,\]}}\#"']++ )""", re.VERBOSE)
+_SPACE = re.compile(r"(?:[ \t\r\n]|#[^\n]*)*")
+_KEY = re.compile(rf"[ \t]* ([A-Za-z0-9_-]+ | {STRING}) [ \t]*", re.VERBOSE)
+_SCALAR = re.compile(rf"""[ \t]* (?: {STRING} | [^\n,\]}}\#"']+ )""", re.VERBOSE)
 
 
 def line_of(text: str, place: Place) -> int | None:
