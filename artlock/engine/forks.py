@@ -122,15 +122,17 @@ def _share_with_fork(
 class _Queue:
     """Numbers from 0, each given out once among this process and its forks.
 
-    They lie in a nameless file whose position all share; the kernel moves it with each read
-    (Linux 3.14 and later: ``read(2)``, "BUGS").
+    They lie in a pipe, which the kernel reads for one process at a time; the position of a
+    nameless file is not guarded so. What does not fit into the pipe is not given out.
     """
 
     def __init__(self, count: int) -> None:
-        self._fd = os.memfd_create("artlock-queue")
-        with open(self._fd, "wb", closefd=False) as file:
-            file.writelines(_NUMBER.pack(number) for number in range(count))
-        os.lseek(self._fd, 0, os.SEEK_SET)
+        self._fd, writing = os.pipe()
+        try:
+            os.set_blocking(writing, False)
+            os.write(writing, b"".join(_NUMBER.pack(number) for number in range(count)))
+        finally:
+            os.close(writing)
 
     def __enter__(self) -> Self:
         return self
@@ -146,7 +148,8 @@ class _Queue:
 
     def empty(self) -> None:
         """Give out no more."""
-        os.lseek(self._fd, 0, os.SEEK_END)
+        while os.read(self._fd, _PIECE):
+            pass
 
 
 class _Inbox:

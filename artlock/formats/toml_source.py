@@ -13,8 +13,8 @@ import tomllib
 Place = tuple[str | int, ...]
 """Keys and list indexes from the top of a document; ``()`` is the document."""
 
-# No possessive quantifiers: the `re` of Python 3.11.2 matches those of groups wrongly. Nothing
-# is tried twice all the same: in valid TOML each piece matches at the first attempt.
+# No possessive quantifiers: the `re` of Python 3.11.2 matches those of groups wrongly.
+# Nothing is tried twice all the same: in valid TOML each piece matches at once.
 # In this order: what opens with three quotes is not an empty string and a quote.
 STRING = r"""
     \"{3} (?: [^"\\] | \\[\s\S] | "(?!"") )* "{3,5}

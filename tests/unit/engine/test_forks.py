@@ -280,3 +280,10 @@ def test_without_a_process_left_all_is_done_here(monkeypatch: pytest.MonkeyPatch
     taken = Taken()
     share_out(_work, _ITEMS, taken)
     assert taken.items == list(_ITEMS)
+
+
+@needs_fork
+def test_more_items_than_the_queue_holds_are_each_done_once() -> None:
+    taken: list[int] = []
+    share_out(lambda _: b"", range(20_000), lambda item, _: taken.append(item))
+    assert sorted(taken) == list(range(20_000))
