@@ -18,6 +18,7 @@ import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Self
 
 from artlock.cache.layout import OPTION, CacheLayout, blob_name
@@ -208,10 +209,10 @@ class Batch:
             try:
                 os.replace(self._home + item.name, goal)  # noqa: PTH105 - a `Path` for each blob costs more than the call
             except FileNotFoundError:
-                folder = os.path.dirname(goal)  # noqa: PTH120 - a `Path` for each blob costs more than the call
-                os.makedirs(folder, mode=0o700, exist_ok=True)  # noqa: PTH103 - a `Path` for each blob costs more than the call
-                folders.add(os.path.dirname(folder))  # noqa: PTH120 - a `Path` for each blob costs more than the call
-                os.replace(self._home + item.name, goal)  # noqa: PTH105 - a `Path` for each blob costs more than the call
+                folder = Path(goal).parent
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+                folders.add(str(folder.parent))
+                Path(self._home + item.name).replace(goal)
             folders.add(goal.rpartition("/")[0])
             if item.journal is not None:
                 self._remove_journal(item.journal)
@@ -242,7 +243,7 @@ class Batch:
         for item in waiting.values():
             if item.journal is None:
                 with suppress(OSError):  # named already, or left for the sweep
-                    os.unlink(self._home + item.name)  # noqa: PTH108 - a `Path` for each blob costs more than the call
+                    Path(self._home + item.name).unlink()
 
     def _add(self, digest: Digest, item: _Waiting) -> None:
         with self._mutex:
@@ -278,7 +279,7 @@ class Batch:
                 os.close(fd)
         except BaseException as error:
             with suppress(OSError):  # then the sweep finds it
-                os.unlink(self._home + name)  # noqa: PTH108 - a `Path` for each blob costs more than the call
+                Path(self._home + name).unlink()
             if isinstance(error, OSError):
                 raise unwritable(error, needed) from error
             raise

@@ -193,7 +193,7 @@ class BlobCache:
         """
         goal = self.layout.quarantine / f"{digest.hex}-{os.urandom(4).hex()}"
         try:
-            os.rename(self._home + blob_name(digest), goal)  # noqa: PTH104 - a `Path` for each blob costs more than the call
+            self.path(digest).rename(goal)
         except FileNotFoundError:
             return None
         except OSError as error:
@@ -207,7 +207,7 @@ class BlobCache:
         except FileNotFoundError as error:
             raise BlobMissingError(str(digest)) from error
         except OSError as error:
-            if os.path.islink(self._home + blob_name(digest)):  # noqa: PTH114 - a `Path` for each blob costs more than the call
+            if self.path(digest).is_symlink():
                 raise self._damaged(digest) from error
             raise _unreadable(digest, error) from error
 

@@ -92,29 +92,27 @@ def _share_with_fork(
     items: Sequence[Item],
     taken: Callable[[int, bytes], None],
 ) -> None:
-    with _Queue(len(items)) as queue:
-        reading, writing = os.pipe()
-        with _held_back():
-            pid = _fork()
-            if pid == 0:
-                os.close(reading)
-                _work_and_exit(work, items, queue, writing)
-            os.close(writing)
-            inbox = _Inbox(reading)
+    with _Queue(len(items)) as queue, _Reports() as reports:
+        pid = -1
         try:
+            # Released only here: the child holds signals back to its end. A person who
+            # presses Ctrl-C reaches both, and the parent then gives out no more.
+            with _held_back():
+                pid = _fork()
+                if pid == 0:
+                    _work_and_exit(work, items, queue, reports)
             while pid > 0 and (index := queue.next()) is not None:
                 taken(index, work(items[index]))
                 with _held_back():
-                    for report in inbox.waiting():
+                    for report in reports.waiting():
                         taken(*report)
         finally:
             with _held_back():
                 queue.empty()
                 try:
-                    for report in inbox.rest():
+                    for report in reports.rest():
                         taken(*report)
                 finally:
-                    inbox.close()
                     if pid > 0:
                         _ended(pid)
 
@@ -152,35 +150,57 @@ class _Queue:
             pass
 
 
-class _Inbox:
-    """Reports of a fork, as it writes them to a pipe: a number, and bytes.
+class _Reports:
+    """What a fork reports to its parent, through a pipe: a number, and bytes.
 
     To be read with signals held back: a report that is lost on its way, or half of one, is
     work that nobody can undo.
     """
 
-    def __init__(self, fd: int) -> None:
-        self._fd = fd
+    def __init__(self) -> None:
+        self._reading, self._writing = os.pipe()
         self._data = bytearray()
 
-    def close(self) -> None:
-        os.close(self._fd)
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self._reading)
+        self._end_writing()
+
+    def only_write(self) -> None:
+        """Say in the fork that only the parent reads: if that ends, a report fails."""
+        os.close(self._reading)
+
+    def write(self, number: int, result: bytes) -> None:
+        """Report, from the fork.
+
+        Raises:
+            OSError: The parent has ended.
+        """
+        data = memoryview(_HEADER.pack(number, len(result)) + result)
+        while data:
+            data = data[os.write(self._writing, data) :]
 
     def waiting(self) -> Iterator[tuple[int, bytes]]:
         """Yield what has come."""
-        while select.select([self._fd], [], [], 0)[0]:
-            data = os.read(self._fd, _PIECE)
-            if not data:
-                return
-            self._data += data
+        poll = select.poll()
+        poll.register(self._reading, select.POLLIN)
+        while any(event & select.POLLIN for _, event in poll.poll(0)):
+            self._data += os.read(self._reading, _PIECE)
             yield from self._complete()
 
     def rest(self) -> Iterator[tuple[int, bytes]]:
         """Yield what comes until the fork ends; what it had not reported whole is lost."""
-        yield from self._complete()
-        while data := os.read(self._fd, _PIECE):
+        self._end_writing()
+        while data := os.read(self._reading, _PIECE):
             self._data += data
             yield from self._complete()
+
+    def _end_writing(self) -> None:
+        if self._writing >= 0:
+            os.close(self._writing)
+            self._writing = -1
 
     def _complete(self) -> Iterator[tuple[int, bytes]]:
         while len(self._data) >= _HEADER.size:
@@ -194,19 +214,14 @@ class _Inbox:
 
 
 def _work_and_exit(
-    work: Callable[[Item], bytes], items: Sequence[Item], queue: _Queue, writing: int
+    work: Callable[[Item], bytes], items: Sequence[Item], queue: _Queue, reports: _Reports
 ) -> NoReturn:
     """Work and report, in the child, until nothing is left or nobody listens."""
     code = 1
     try:
-        for number in _ENDING:
-            # The parent hears it too, and then gives out no more.
-            signal.signal(number, signal.SIG_IGN)
-        with open(writing, "wb") as pipe:
-            while (index := queue.next()) is not None:
-                result = work(items[index])
-                pipe.write(_HEADER.pack(index, len(result)) + result)
-                pipe.flush()
+        reports.only_write()
+        while (index := queue.next()) is not None:
+            reports.write(index, work(items[index]))
         code = 0
     finally:
         os._exit(code)

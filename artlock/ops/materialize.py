@@ -121,7 +121,8 @@ class Materializer:
             raising(WorkspaceError, "cannot write to the workspace"),
             Barrier(self._root.path, Fsync.BATCH) as barrier,
         ):
-            if self._may_fork and _worth_a_fork(writes):
+            # Copies only: what linking learns goes to a database, which no fork may use.
+            if self._may_fork and make == self._copy and _worth_a_fork(writes):
                 share_out(
                     lambda batch: msgspec.msgpack.encode(stage(batch)),
                     list(_batches(writes)),
@@ -172,8 +173,9 @@ class Materializer:
                 # At once, so that it is removed whatever happens to the others.
                 self._staged[write.target] = one.staged
         except BaseException:
-            for each_made in filter(None, made):
-                self._root.abandon(each_made.staged)
+            # Not left to the end: in a fork nobody else knows of them.
+            for there in filter(None, made):
+                self._root.abandon(there.staged)
             raise
         return made
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import itertools
 import os
 from typing import TYPE_CHECKING
 
@@ -19,7 +21,7 @@ from artlock.model.tokens import Tokens
 from artlock.ops.materialize import Materializer, Write
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
 
@@ -44,6 +46,31 @@ class Counting:
         """Nothing to do."""
 
 
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """Return an empty folder."""
+    folder = tmp_path / "project"
+    folder.mkdir()
+    return folder
+
+
+def _break(
+    monkeypatch: pytest.MonkeyPatch,
+    blobs: BlobCache,
+    number: int,
+    fails: Callable[[Digest], bool],
+) -> None:
+    """Let copies out of a cache fail with an error of the system."""
+    copy = blobs.copy_to
+
+    def failing(digest: Digest, size: int, fd: int) -> None:
+        if fails(digest):
+            raise OSError(number, os.strerror(number))
+        copy(digest, size, fd)
+
+    monkeypatch.setattr(blobs, "copy_to", failing)
+
+
 def _cached(folder: Path, contents: Sequence[bytes]) -> tuple[BlobCache, list[Write]]:
     """Return a cache of some blobs, and what would make a file of each."""
     layout = CacheLayout(folder)
@@ -58,25 +85,27 @@ def _cached(folder: Path, contents: Sequence[bytes]) -> tuple[BlobCache, list[Wr
     return blobs, writes
 
 
-def test_a_blob_that_is_missing_is_told_and_not_counted(tmp_path: Path) -> None:
+def test_a_blob_that_is_missing_is_told_and_not_counted(
+    tmp_path: Path, project: Path
+) -> None:
     there = b"there"
     blobs, (write,) = _cached(tmp_path / "cache", [there])
     absent = Write("data/absent", Digest.blake3(blake3(b"absent").digest()), 6)
     progress = Counting()
-    (tmp_path / "project").mkdir()
     with (
-        Root(tmp_path / "project") as root,
+        Root(project) as root,
         Materializer(root, blobs, LinkMode.COPY, progress) as files,
     ):
         assert files.stage([write, absent]) == [absent]
         assert progress.told == [1, len(there)]
         files.place([write.target])
-    assert (tmp_path / "project" / write.target).read_bytes() == there
+    assert (project / write.target).read_bytes() == there
 
 
 @pytest.mark.parametrize("may_fork", [True, False])
 def test_many_small_files_are_made_and_what_is_missing_is_told(
     tmp_path: Path,
+    project: Path,
     may_fork: bool,  # noqa: FBT001 - a parameter of the test
 ) -> None:
     contents = [f"number {number}".encode() for number in range(1500)]
@@ -87,8 +116,6 @@ def test_many_small_files_are_made_and_what_is_missing_is_told(
     damaged.write_bytes(b"NUMBER 1490")
     lost = [writes[3], writes[1490]]
     progress = Counting()
-    project = tmp_path / "project"
-    project.mkdir()
     with (
         Root(project) as root,
         Materializer(root, blobs, LinkMode.COPY, progress, may_fork=may_fork) as files,
@@ -113,20 +140,13 @@ def test_many_small_files_are_made_and_what_is_missing_is_told(
 @pytest.mark.parametrize("may_fork", [True, False])
 def test_an_error_in_the_middle_leaves_nothing(
     tmp_path: Path,
+    project: Path,
     monkeypatch: pytest.MonkeyPatch,
     may_fork: bool,  # noqa: FBT001 - a parameter of the test
 ) -> None:
     blobs, writes = _cached(tmp_path / "cache", [b"%d" % n for n in range(1500)])
-    copy = blobs.copy_to
-
-    def failing(digest: Digest, size: int, fd: int) -> None:
-        if digest == writes[700].digest:
-            raise OSError(28, os.strerror(28))
-        copy(digest, size, fd)
-
-    monkeypatch.setattr(blobs, "copy_to", failing)
-    project = tmp_path / "project"
-    project.mkdir()
+    last = writes[700].digest
+    _break(monkeypatch, blobs, errno.ENOSPC, lambda digest: digest == last)
     with (
         Root(project) as root,
         pytest.raises(WorkspaceError, match="no space left"),
@@ -137,23 +157,17 @@ def test_an_error_in_the_middle_leaves_nothing(
 
 
 def test_what_fails_in_a_fork_leaves_nothing_and_is_made_here(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     blobs, writes = _cached(tmp_path / "cache", [b"%d" % n for n in range(3000)])
-    copy = blobs.copy_to
     here = os.getpid()
-    number = 0
-
-    def failing(digest: Digest, size: int, fd: int) -> None:
-        nonlocal number
-        number += os.getpid() != here
-        if number > 30:
-            raise OSError(5, os.strerror(5))
-        copy(digest, size, fd)
-
-    monkeypatch.setattr(blobs, "copy_to", failing)
-    project = tmp_path / "project"
-    project.mkdir()
+    copies = itertools.count()
+    _break(
+        monkeypatch,
+        blobs,
+        errno.EIO,
+        lambda _: os.getpid() != here and next(copies) > 30,
+    )
     with (
         Root(project) as root,
         Materializer(root, blobs, LinkMode.COPY, Counting(), may_fork=True) as files,
@@ -162,3 +176,16 @@ def test_what_fails_in_a_fork_leaves_nothing_and_is_made_here(
         files.place(write.target for write in writes)
     assert len(list((project / "data").rglob("*"))) == 3000 + 7
     assert not list((project / ".artlock/tmp").iterdir())
+
+
+@pytest.mark.parametrize("mode", [LinkMode.HARDLINK, LinkMode.SYMLINK])
+def test_links_are_made_in_one_process_which_remembers_their_blobs(
+    tmp_path: Path, project: Path, monkeypatch: pytest.MonkeyPatch, mode: LinkMode
+) -> None:
+    blobs, writes = _cached(tmp_path / "cache", [b"%d" % n for n in range(1500)])
+    monkeypatch.setattr(os, "fork", lambda: pytest.fail("a fork used the database"))
+    with (
+        Root(project) as root,
+        Materializer(root, blobs, mode, Counting(), may_fork=True) as files,
+    ):
+        assert files.stage(writes) == []
