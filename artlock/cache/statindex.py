@@ -276,18 +276,17 @@ class WorkspaceIndex:
             trusted_before_ns=self._horizons[position],
         )
 
-    def doubtful(
-        self, found: Iterable[os.stat_result | None], asked: slice = slice(None)
-    ) -> list[int]:
+    def doubtful(self, found: Sequence[os.stat_result | None], start: int = 0) -> list[int]:
         """Return the positions of entries whose file may not be the one that was known.
 
         Args:
-            found: What lies at each of ``paths[asked]`` now, in their order.
-            asked: Which entries were looked at; without a step.
+            found: What lies now at each of ``paths`` from ``start`` on, in their order.
+            start: The position of the first.
 
         Raises:
-            ValueError: There are more or fewer of ``found``.
+            ValueError: There are more of ``found`` than paths.
         """
+        asked = slice(start, start + len(found))
         columns = zip(
             found,
             self._sizes[asked],
@@ -301,7 +300,7 @@ class WorkspaceIndex:
         return [
             position
             for position, (now, size, mtime, ctime, inode, horizon) in enumerate(
-                columns, asked.start or 0
+                columns, start
             )
             if now is None
             or now.st_mtime_ns != mtime

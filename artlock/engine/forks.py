@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, NoReturn, Self, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
 Item = TypeVar("Item")
 
@@ -25,36 +25,31 @@ _ENDING = (signal.SIGINT, signal.SIGTERM)
 _NUMBER = struct.Struct("<I")
 _HEADER = struct.Struct("<II")
 _PIECE = 1 << 16
+_NO = b"no"
 
 
-def both(first: Callable[[], bool], second: Callable[[], bool]) -> bool:
-    """Tell whether both questions are answered with yes; the second is asked in a fork.
+def all_hold(questions: Sequence[Callable[[], bool]]) -> bool:
+    """Tell whether every question is answered with yes; some are asked in a fork.
 
-    For work that holds the GIL: two threads would take turns. Where a fork is not possible
-    or not safe, the questions are asked in turn, with the same answer.
+    A process that knows of a no asks no more.
 
     Args:
-        first: Asked here; what it raises is raised.
-        second: Only looks: whatever it changes is lost, and if it raises, that means no.
+        questions: Only look: what they change in the fork is lost. What one raises is
+            raised. Of some milliseconds each, as in ``share_out``.
     """
-    if not _may_fork():
-        return first() and _holds(second)
-    pid = code = -1
-    answer = False
-    try:
-        # A signal before the child has its own handlers would run the parent's, and unwind
-        # the parent's blocks a second time.
-        with _held_back() as before:
-            pid = _fork()
-            if pid == 0:
-                _answer_and_exit(second, before)
-        answer = first()
-    finally:
-        if pid > 0:
-            if not answer:
-                os.kill(pid, signal.SIGKILL)  # nobody waits for its answer any more
-            code = _ended(pid)
-    return answer and (code == 0 if pid > 0 else _holds(second))
+    refused: list[bytes] = []
+
+    def ask(question: Callable[[], bool]) -> bytes:
+        if not refused and not question():
+            refused.append(_NO)
+        return b"".join(refused)
+
+    def take(_: Callable[[], bool], answer: bytes) -> None:
+        if answer:
+            refused.append(answer)
+
+    share_out(ask, questions, take)
+    return not refused
 
 
 def share_out(
@@ -114,7 +109,7 @@ def _share_with_fork(
                         taken(*report)
                 finally:
                     if pid > 0:
-                        _ended(pid)
+                        _collect(pid)
 
 
 class _Queue:
@@ -227,18 +222,6 @@ def _work_and_exit(
         os._exit(code)
 
 
-def _answer_and_exit(question: Callable[[], bool], before: Iterable[int]) -> NoReturn:
-    """Answer as the exit code, in the child, and end nothing that the parent has begun."""
-    code = 1
-    try:
-        for number in _ENDING:
-            signal.signal(number, signal.SIG_DFL)
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-        code = 0 if question() else 1
-    finally:
-        os._exit(code)
-
-
 def _fork() -> int:
     """Fork; return -1 where no process or memory is left."""
     with suppress(OSError):
@@ -247,22 +230,19 @@ def _fork() -> int:
 
 
 @contextmanager
-def _held_back() -> Iterator[set[int]]:
-    """Let what ends a command wait until the block ends; give what was held back before."""
+def _held_back() -> Iterator[None]:
+    """Let what ends a command wait until the block ends."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
     try:
-        yield {int(number) for number in before}
+        yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _ended(pid: int) -> int:
-    """Collect the child and return its exit code, or something else if that is lost."""
-    try:
-        _, status = os.waitpid(pid, 0)
-    except ChildProcessError:  # somebody else collected it
-        return -1
-    return os.waitstatus_to_exitcode(status)
+def _collect(pid: int) -> None:
+    """Wait for the child's end."""
+    with suppress(ChildProcessError):  # somebody else collected it
+        os.waitpid(pid, 0)
 
 
 def _may_fork() -> bool:
@@ -272,14 +252,4 @@ def _may_fork() -> bool:
     if sys.platform != "linux" or len(os.sched_getaffinity(0)) == 1:
         return False
     alone = threading.active_count() == 1
-    if not alone or threading.current_thread() is not threading.main_thread():
-        return False
-    # Where they are ignored, the kernel forgets the child's answer.
-    return signal.getsignal(signal.SIGCHLD) is not signal.SIG_IGN
-
-
-def _holds(question: Callable[[], bool]) -> bool:
-    try:
-        return question()
-    except Exception:  # noqa: BLE001 - as in a fork: what cannot be asked is not certain
-        return False
+    return alone and threading.current_thread() is threading.main_thread()

@@ -5,11 +5,15 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
-from itertools import groupby
+from contextlib import ExitStack, suppress
+from itertools import chain, groupby, islice
 
 from artlock.errors import WorkspaceError
+from artlock.fs.folders import Folder
 from artlock.fs.root import Root
+
+_BATCH = 256
+"""Descriptions in memory at a time."""
 
 
 def walk(root: Root, below: str = "") -> Iterator[tuple[str, os.stat_result]]:
@@ -63,43 +67,54 @@ def _listing(root: Root, path: str) -> tuple[list[tuple[str, os.stat_result]], l
 
 
 def stat_many(root: Root, paths: Sequence[str]) -> list[os.stat_result | None]:
-    """Describe files whose paths are known; see ``stat_each``."""
-    return list(stat_each(root, paths))
+    """Describe files whose paths are known; see ``stat_batches``."""
+    return list(chain.from_iterable(stat_batches(root, paths)))
 
 
-def stat_each(root: Root, paths: Sequence[str]) -> Iterator[os.stat_result | None]:
+def stat_batches(root: Root, paths: Sequence[str]) -> Iterator[list[os.stat_result | None]]:
     """Describe files whose paths are known, at the cost of little more than one call each.
 
-    Measured for 100,000 files of 100 folders: 0.22 s by name within an open folder, 0.25 s
-    by listing the folders, 0.28 s by whole paths; two threads gain nothing.
+    In batches, because a generator that hands them out one by one costs a fifth more; in
+    small ones, because memory that is used again at once is still in the processor's cache.
 
     Args:
         root: Where.
         paths: Sorted, or at least with those of one folder together, for speed.
 
     Yields:
-        For each path what lies there, a link itself included; ``None`` where nothing does,
-        or a link or file is where a folder should be (``Root.obstruction`` tells).
+        For each path, in their order, what lies there, a link itself included; ``None``
+        where nothing does, or a link or file is where a folder should be
+        (``Root.obstruction`` tells).
 
     Raises:
         OSError: Something cannot be looked at.
     """
-    look = os.stat
     for parent, inside in groupby(paths, _parent):
         start = len(parent) + 1 if parent else 0
         with ExitStack() as stack:
             try:
                 folder = stack.enter_context(root.folder(parent))
             except (FileNotFoundError, WorkspaceError):
-                yield from (None for _ in inside)
+                yield [None for _ in inside]
                 continue
-            fd, prefix = folder.fd, folder.prefix
-            for path in inside:
-                try:
-                    found = look(prefix + path[start:], dir_fd=fd, follow_symlinks=False)
-                except FileNotFoundError:
-                    found = None
-                yield found
+            while names := [path[start:] for path in islice(inside, _BATCH)]:
+                yield _described(folder, names)
+
+
+def _described(folder: Folder, names: list[str]) -> list[os.stat_result | None]:
+    look, fd = os.lstat, folder.fd
+    if folder.prefix:
+        names = [folder.prefix + name for name in names]
+    with suppress(FileNotFoundError):
+        return [look(name, dir_fd=fd) for name in names]
+    return [_described_or_none(name, fd) for name in names]
+
+
+def _described_or_none(name: str, fd: int | None) -> os.stat_result | None:
+    try:
+        return os.lstat(name, dir_fd=fd)
+    except FileNotFoundError:
+        return None
 
 
 def _parent(path: str) -> str:

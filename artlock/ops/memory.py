@@ -6,6 +6,7 @@ import json
 import os
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -14,14 +15,14 @@ from blake3 import blake3
 from artlock.cache.pins import KEY_LENGTH
 from artlock.cache.records import Stamp
 from artlock.cache.statindex import Entry, WorkspaceIndex
-from artlock.engine.forks import both
+from artlock.engine.forks import all_hold
 from artlock.formats.settings import user_file
 from artlock.fs.clock import settle
-from artlock.fs.walk import stat_each, stat_many
+from artlock.fs.walk import stat_batches, stat_many
 from artlock.ops.project import STATE
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from artlock.fs.root import Root
@@ -36,6 +37,8 @@ _SETTLED = "settled"
 _STAMP_LENGTH = 32
 _WORTH_A_FORK = 10_000
 """Files whose stats cost more than a process."""
+_PIECE = 2_000
+"""Files that one process takes at a time; some milliseconds."""
 
 
 class Known(msgspec.Struct, frozen=True, kw_only=True):
@@ -128,11 +131,15 @@ def settled(
         ``None`` where the workspace has to be looked at row by row.
     """
     record = index.stamps.get(_SETTLED, b"")
-    lockfile = project.lockfile_bytes() or b""
-    if record[:_STAMP_LENGTH] != stamp_of(project, sources, lockfile):
-        return None
+
+    def is_stamped() -> bool:
+        lockfile = project.lockfile_bytes() or b""
+        return record[:_STAMP_LENGTH] == stamp_of(project, sources, lockfile)
+
     try:
-        if not _is_unchanged(root, index, may_fork=project.runtime.may_fork):
+        if not record or not _is_unchanged(
+            root, index, is_stamped, may_fork=project.runtime.may_fork
+        ):
             return None
     except OSError:
         return None  # whoever looks row by row says what is wrong
@@ -142,20 +149,27 @@ def settled(
         return None  # another version of artlock counted other things
 
 
-def _is_unchanged(root: Root, index: WorkspaceIndex, *, may_fork: bool) -> bool:
-    """Tell whether every file that is remembered certainly is as it was."""
+def _is_unchanged(
+    root: Root, index: WorkspaceIndex, is_stamped: Callable[[], bool], *, may_fork: bool
+) -> bool:
+    """Tell whether every file that is remembered certainly is as it was, and the stamp."""
 
     def holds(start: int, stop: int) -> bool:
-        # One by one: all descriptions together would only fill memory.
-        found = stat_each(root, index.paths[start:stop])
-        return not index.doubtful(found, slice(start, stop))
+        for found in stat_batches(root, index.paths[start:stop]):
+            if index.doubtful(found, start):
+                return False
+            start += len(found)
+        return True
 
     count = len(index.paths)
     if not may_fork or count < _WORTH_A_FORK:
-        return holds(0, count)
+        return is_stamped() and holds(0, count)
     # A stat costs Python as much as the kernel, so two processes are worth having.
-    middle = count // 2
-    return both(lambda: holds(0, middle), lambda: holds(middle, count))
+    pieces = [
+        partial(holds, start, min(start + _PIECE, count))
+        for start in range(0, count, _PIECE)
+    ]
+    return all_hold([is_stamped, *pieces])
 
 
 def update_index(

@@ -1,4 +1,4 @@
-"""Two questions at once, and work shared with a fork."""
+"""Questions and work, shared with a fork."""
 
 from __future__ import annotations
 
@@ -7,34 +7,63 @@ import signal
 import sys
 import threading
 import time
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-from artlock.engine.forks import both, share_out
+from artlock.engine.forks import all_hold, share_out
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _LINUX = sys.platform == "linux"
 
 
-@pytest.mark.parametrize("first", [True, False])
-@pytest.mark.parametrize("second", [True, False])
-def test_is_true_only_if_both_hold(first: bool, second: bool) -> None:  # noqa: FBT001 - answers
-    assert both(lambda: first, lambda: second) is (first and second)
+@pytest.mark.parametrize("refused", [None, 0, 7, 199])
+def test_all_hold_only_if_each_does(refused: int | None) -> None:
+    questions = [partial(_differ, number, refused) for number in range(200)]
+    before, files = _children(), _open_files()
+    assert all_hold(questions) is (refused is None)
+    assert (_children(), _open_files()) == (before, files)
+
+
+def test_no_question_is_no_refusal() -> None:
+    assert all_hold([]) is True
+
+
+def _differ(number: int, other: int | None) -> bool:
+    time.sleep(0.0005)
+    return number != other
 
 
 def _fails() -> bool:
     raise RuntimeError
 
 
-def test_an_error_of_the_second_means_no_and_ends_nothing_here() -> None:
-    assert both(lambda: True, _fails) is False
-
-
-def test_an_error_of_the_first_is_raised_and_leaves_no_process() -> None:
+@pytest.mark.parametrize("where", [0, 100, 199])
+def test_an_error_of_a_question_is_raised_and_leaves_no_process(where: int) -> None:
+    questions: list[Callable[[], bool]] = [partial(_differ, n, None) for n in range(200)]
+    questions[where] = _fails
     before = _children()
     with pytest.raises(RuntimeError):
-        both(_fails, lambda: True)
+        all_hold(questions)
     assert _children() == before
+
+
+def test_whoever_heard_a_no_asks_no_more(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+
+    def ask(number: int) -> bool:
+        with log.open("a") as file:
+            file.write(f"{number} {os.getpid()}\n")
+        return _differ(number, 3)
+
+    assert not all_hold([partial(ask, number) for number in range(200)])
+    asked = [line.split() for line in log.read_text().splitlines()]
+    (refuser,) = (process for number, process in asked if number == "3")
+    assert [number for number, process in asked if process == refuser][-1] == "3"
 
 
 def _children() -> str:
@@ -43,86 +72,17 @@ def _children() -> str:
 
 
 @pytest.mark.skipif(not _LINUX, reason="forks on Linux only")
-@pytest.mark.skipif(_LINUX and len(os.sched_getaffinity(0)) == 1, reason="one core")
-def test_the_second_is_asked_elsewhere_unless_threads_run() -> None:
-    here = os.getpid()
-    assert both(lambda: os.getpid() == here, lambda: os.getpid() != here)
-    gate = threading.Event()
-    thread = threading.Thread(target=gate.wait)
-    thread.start()
-    try:
-        assert both(lambda: True, lambda: os.getpid() == here)
-        assert not both(lambda: True, _fails)
-    finally:
-        gate.set()
-        thread.join()
-
-
-@pytest.mark.skipif(not _LINUX, reason="forks on Linux only")
-def test_nobody_waits_for_the_second_once_the_first_says_no() -> None:
-    started = time.monotonic()
-    assert not both(lambda: False, _sleeps)
-    with pytest.raises(KeyboardInterrupt):
-        both(_is_interrupted, _sleeps)
-    assert time.monotonic() - started < 5
-
-
-@pytest.mark.skipif(not _LINUX, reason="forks on Linux only")
 def test_where_children_are_forgotten_the_answer_is_not() -> None:
     before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     try:
-        assert both(lambda: True, lambda: True)
-        with pytest.raises(KeyboardInterrupt):
-            both(_is_interrupted, lambda: True)
+        assert all_hold([partial(_differ, n, None) for n in range(200)])
+        assert not all_hold([partial(_differ, n, 150) for n in range(200)])
     finally:
         signal.signal(signal.SIGCHLD, before)
 
 
-@pytest.mark.skipif(not _LINUX, reason="forks on Linux only")
-def test_an_interruption_of_the_child_runs_nothing_of_the_parents(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    fork = os.fork
-
-    def interrupted_fork() -> int:
-        pid = fork()
-        if not pid:
-            os.kill(os.getpid(), signal.SIGINT)
-        return pid
-
-    monkeypatch.setattr(os, "fork", interrupted_fork)
-    log = tmp_path / "log"
-    try:
-        assert not both(lambda: True, lambda: True)
-    finally:
-        with log.open("a") as file:
-            file.write("cleaned up\n")
-    assert log.read_text() == "cleaned up\n"
-
-
-@pytest.mark.skipif(not _LINUX, reason="forks on Linux only")
-def test_without_a_process_left_both_are_asked_here(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(os, "fork", _no_process)
-    masked = signal.pthread_sigmask(signal.SIG_BLOCK, [])
-    assert (
-        both(lambda: signal.pthread_sigmask(signal.SIG_BLOCK, []) == masked, bool) is False
-    )
-    assert both(lambda: True, lambda: True)
-
-
 def _no_process() -> int:
     raise BlockingIOError
-
-
-def _sleeps() -> bool:
-    time.sleep(20)
-    return True
-
-
-def _is_interrupted() -> bool:
-    raise KeyboardInterrupt
 
 
 _ITEMS = range(200)

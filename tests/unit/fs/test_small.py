@@ -3,6 +3,7 @@ import fcntl
 import os
 import stat
 import time
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from artlock.fs.problems import hint, raising
 from artlock.fs.root import Root
 from artlock.fs.space import Space, free_space
 from artlock.fs.temporary import Names, is_abandoned, is_of_dead_process
-from artlock.fs.walk import is_regular, stat_many, walk
+from artlock.fs.walk import is_regular, stat_batches, stat_many, walk
 
 HOUR = 3600.0
 
@@ -86,6 +87,23 @@ def test_many_files_are_described_in_the_order_asked_for(
         None,
     ]
     assert found[0] == (tmp_path / "a/f").lstat()
+
+
+def test_a_missing_file_among_many_is_the_only_one_not_described(tmp_path: Path) -> None:
+    names = [f"d/f{number:04}" for number in range(700)]
+    (tmp_path / "d").mkdir()
+    for name in names:
+        (tmp_path / name).touch()
+    gone = {names[0], names[255], names[256], names[600]}
+    for name in gone:
+        (tmp_path / name).unlink()
+    with Root(tmp_path) as root:
+        found = stat_many(root, names)
+        batches = list(stat_batches(root, names))
+    inodes = [None if n in gone else (tmp_path / n).stat().st_ino for n in names]
+    assert [s and s.st_ino for s in found] == inodes
+    assert 1 < len(batches) < 10
+    assert list(chain.from_iterable(batches)) == found
 
 
 def test_free_space_is_told_for_what_is_not_there_yet(tmp_path: Path) -> None:
