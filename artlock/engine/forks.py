@@ -42,7 +42,7 @@ def all_hold(questions: Sequence[Callable[[], bool]]) -> bool:
     def ask(question: Callable[[], bool]) -> bytes:
         if not refused and not question():
             refused.append(_NO)
-        return b"".join(refused)
+        return _NO if refused else b""
 
     def take(_: Callable[[], bool], answer: bytes) -> None:
         if answer:
