@@ -9,11 +9,17 @@ PINNED := --quiet --require-hashes --only-binary :all:
 # UPGRADE=1 moves every pin; without it only what pyproject.toml changed moves.
 UPGRADE ?=
 
+# How long, how and what `make torture` breaks.
+MINUTES ?= 10
+SEED ?= 1
+JOBS ?= 1
+ONLY ?=
+
 # What must be covered by tests in every branch, but for the odd line.
 COVERED := artlock/model/*,artlock/formats/*,artlock/cache/*,artlock/fs/*
 
 .DELETE_ON_ERROR:
-.PHONY: help venv test check fix demo bench wheel constraints clean
+.PHONY: help venv test check fix demo bench torture wheel constraints clean
 
 help: ## Say what the verbs do
 	@sed -nE 's/^([a-z]+):.*## (.*)/\1|\2/p' Makefile | awk -F'|' '{ printf "make %-12s %s\n", $$1, $$2 }'
@@ -50,6 +56,10 @@ fix: venv ## Mend what ruff and artlock can mend
 demo: venv ## Show artlock at work against servers on this machine
 	$(BIN)/python -m demo
 
+# make torture MINUTES=60 SEED=7 JOBS=2; ONLY= chooses a scenario.
+torture: venv ## Break things at random for MINUTES, and count what came of it
+	$(BIN)/python -m torture --minutes $(MINUTES) --seed $(SEED) --jobs $(JOBS) --only '$(ONLY)'
+
 bench: venv ## Measure artlock beside its peers
 	$(BIN)/python -m benchmarks
 
@@ -67,10 +77,10 @@ wheel: venv ## Build the wheel and try it in an environment of its own
 
 constraints: venv ## Pin anew after a change of pyproject.toml; UPGRADE=1 moves every pin
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url \
-	  --python-version 3.11 --group dev --group demo --group bench $(if $(UPGRADE),--upgrade) \
+	  --python-version 3.11 --group dev --group demo --group bench --group torture $(if $(UPGRADE),--upgrade) \
 	  --custom-compile-command 'make constraints' --output-file constraints.txt pyproject.toml
 	! grep -nE '://|^/|[ =]/' constraints.txt
 
 clean: ## Remove what the verbs made
 	rm -rf $(VENV) build dist .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
-	find artlock tests testbed demo benchmarks -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
+	find artlock tests testbed torture demo benchmarks -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true

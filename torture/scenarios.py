@@ -1,0 +1,5 @@
+"""All scenarios, in the order of the table."""
+
+from torture.scenario import Scenario
+
+SCENARIOS: tuple[Scenario, ...] = ()
