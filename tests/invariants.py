@@ -1,37 +1,169 @@
-"""What must hold after anything that can happen, written once (hazards.md 6C)."""
+"""What must hold after anything that can happen, written once (hazards.md 6C).
 
+Functions named after what is broken return all of it, so that whoever breaks things can
+count; those that begin with ``assert_`` are for tests. Digests of files are hexadecimal and
+BLAKE3.
+"""
+
+import os
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from blake3 import blake3
 
 from artlock.cache.layout import CacheLayout
+from artlock.errors import ArtlockError
+from artlock.formats.lockfile import parse_lockfile
 from artlock.model.digest import Digest
+
+STATE = ".artlock"
+"""The folder of a project that is artlock's own, and how the names of its files begin."""
+TRASH = f"{STATE}/trash"
+
+
+def digest_of(path: Path) -> str:
+    return blake3(path.read_bytes()).hexdigest()
+
+
+def files_below(folder: Path) -> Iterator[Path]:
+    """Yield everything that is no folder."""
+    for place, _, names in os.walk(folder):
+        yield from (Path(place, name) for name in names)
 
 
 def blob_files(layout: CacheLayout) -> Iterator[Path]:
-    if layout.blobs.exists():
-        yield from (path for path in layout.blobs.rglob("*") if not path.is_dir())
+    yield from files_below(layout.blobs)
+
+
+# 1. A name in the cache means that the bytes hash to that name.
+
+
+def false_names(layout: CacheLayout) -> list[Path]:
+    """Return what lies among the blobs and is not what its name says."""
+    return [path for path in blob_files(layout) if not _is_promise(path)]
+
+
+def _is_promise(path: Path) -> bool:
+    text = path.parent.name + path.name
+    is_name = re.fullmatch("[0-9a-f]{64}", text) is not None
+    return is_name and stat.S_ISREG(path.lstat().st_mode) and digest_of(path) == text
 
 
 def assert_names_are_promises(layout: CacheLayout) -> list[Digest]:
     """A name in the cache means that the bytes hash to that name; return the names."""
-    found = []
-    for path in blob_files(layout):
-        text = path.parent.name + path.name
-        assert re.fullmatch("[0-9a-f]{64}", text), path
-        assert stat.S_ISREG(path.lstat().st_mode), path
-        assert blake3(path.read_bytes()).hexdigest() == text, path
-        found.append(Digest.parse(f"blake3:{text}"))
-    return found
+    assert false_names(layout) == []
+    return [
+        Digest.parse(f"blake3:{path.parent.name}{path.name}") for path in blob_files(layout)
+    ]
+
+
+# 2. Each file is what its row says, or, where a run did not end, what it was before.
+
+
+def wrong_files(
+    root: Path, allowed: Mapping[str, Collection[str]], *, absent: Collection[str] = ()
+) -> list[str]:
+    """Return the files that have other bytes than they may have, or are missing.
+
+    Args:
+        root: The project.
+        allowed: By path, the digests that the file may have.
+        absent: Paths of those that may be missing.
+    """
+    return [
+        path
+        for path, digests in allowed.items()
+        if not _is_allowed(root / path, digests, may_be_absent=path in absent)
+    ]
+
+
+def _is_allowed(path: Path, digests: Collection[str], *, may_be_absent: bool) -> bool:
+    try:
+        found = path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return may_be_absent
+    if stat.S_ISDIR(found.st_mode):  # there is no such file, but one below it
+        return may_be_absent
+    return stat.S_ISREG(found.st_mode) and digest_of(path) in digests
+
+
+def other_files(root: Path, known: Collection[str]) -> list[str]:
+    """Return paths that are neither known nor in artlock's own folder; 6 as well."""
+    paths = (path.relative_to(root).as_posix() for path in files_below(root))
+    return sorted(p for p in paths if not p.startswith(f"{STATE}/") and p not in known)
+
+
+# 3. Any byte that a person put in the tree is still in the tree, the trash or the cache.
+
+
+def lost_bytes(digests: Iterable[str], *folders: Path) -> list[str]:
+    """Return the digests of a person's files that are in none of the folders any more."""
+    missing = set(digests)
+    for path in (path for folder in folders for path in files_below(folder)):
+        if not missing:
+            break
+        if stat.S_ISREG(path.lstat().st_mode):
+            missing.discard(digest_of(path))
+    return sorted(missing)
+
+
+# 4. The lockfile always parses, and is some complete earlier or current result.
+
+
+def problem_with_lockfile(path: Path, results: Collection[bytes]) -> str | None:
+    """Return what is wrong with a lockfile that is to be one of some results."""
+    try:
+        data = path.read_bytes()
+        parse_lockfile(data)
+    except (OSError, ArtlockError) as error:
+        return f"`{path.name}` cannot be read: {error}"
+    return None if data in results else f"`{path.name}` is none of the complete results"
+
+
+# 5. No secret is where it should not be.
+
+
+def places_of_secret(secret: bytes, *folders: Path) -> list[Path]:
+    """Return the files below some folders in which a secret stands."""
+    return [
+        path
+        for folder in folders
+        for path in files_below(folder)
+        if secret in os.fsencode(path.name)
+        or (stat.S_ISREG(path.lstat().st_mode) and secret in path.read_bytes())
+    ]
+
+
+# 7. What a run leaves is cleared away, and a rerun comes to the same end.
+
+
+def temporaries(root: Path) -> list[str]:
+    """Return what waits in a project for a name."""
+    return sorted(
+        path.relative_to(root).as_posix()
+        for path in files_below(root)
+        if path.name.startswith(f"{STATE}-") or path.parent == root / STATE / "tmp"
+    )
+
+
+def on_their_way(layout: CacheLayout) -> list[Path]:
+    """Return temporary files and partial objects of a cache."""
+    return [*files_below(layout.temporary), *layout.partial.rglob("*")]
 
 
 def assert_nothing_is_on_its_way(layout: CacheLayout) -> None:
     """No temporary file and no partial object is left."""
-    assert list(layout.temporary.iterdir()) == []
-    assert list(layout.partial.rglob("*")) == []
+    assert on_their_way(layout) == []
+
+
+# 9. What a lockfile needs is not removed.
+
+
+def missing_blobs(layout: CacheLayout, digests: Iterable[str]) -> list[str]:
+    """Return the digests of which the cache has no blob."""
+    return [hex_ for hex_ in digests if not (layout.blobs / hex_[:2] / hex_[2:]).is_file()]
 
 
 def assert_only_this_user_can_write(layout: CacheLayout) -> None:
