@@ -90,9 +90,11 @@ def _is_allowed(path: Path, digests: Collection[str], *, may_be_absent: bool) ->
 
 
 def other_files(root: Path, known: Collection[str]) -> list[str]:
-    """Return paths that are neither known nor in artlock's own folder; 6 as well."""
+    """Return paths that are neither known nor artlock's own; for 6 as well."""
     paths = (path.relative_to(root).as_posix() for path in files_below(root))
-    return sorted(p for p in paths if not p.startswith(f"{STATE}/") and p not in known)
+    return sorted(
+        p for p in paths if p not in known and not p.startswith((f"{STATE}/", f"{STATE}-"))
+    )
 
 
 # 3. Any byte that a person put in the tree is still in the tree, the trash or the cache.

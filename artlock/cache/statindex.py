@@ -28,6 +28,7 @@ import msgspec
 from blake3 import blake3
 
 from artlock.cache.pins import KEY_LENGTH
+from artlock.fs.temporary import BESIDE, Names
 
 _MAGIC = b"artlock-index 1\n"
 _HASH_LENGTH = 32
@@ -200,7 +201,7 @@ class WorkspaceIndex:
             stamps=self.stamps,
         )
         payload = msgspec.msgpack.encode(columns)
-        temporary = path.with_name(f".artlock-{os.urandom(4).hex()}")
+        temporary = path.with_name(BESIDE + Names().next())
         flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_BINARY", 0)
         try:
             with open(os.open(temporary, flags, 0o666), "wb") as file:

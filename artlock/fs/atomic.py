@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import stat
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from artlock.errors import WorkspaceError
 from artlock.fs.durability import sync_file, sync_folder
+from artlock.fs.temporary import BESIDE, Names, sweep_beside
 
 _NEW = os.O_CREAT | os.O_EXCL | os.O_RDWR | getattr(os, "O_NOFOLLOW", 0)
 _NEW |= getattr(os, "O_BINARY", 0)
@@ -23,7 +26,7 @@ def replace_file(
     Written beside it, synced, read back, renamed, and the folder synced. An existing file
     keeps its permissions. If it has these bytes already nothing is touched, so that its
     times stay (hazard 3.28). A caller who must not lose another writer's work holds a
-    mutex.
+    mutex. What a process left that was killed at it long ago is removed (hazard 3.8).
 
     Args:
         path: The file; its folder exists.
@@ -41,8 +44,10 @@ def replace_file(
     old = _existing(path)
     if old is not None and old.st_size == len(data) and path.read_bytes() == data:
         return False
+    with suppress(OSError):  # what was left is in nobody's way
+        sweep_beside(path.parent, time.time())
     # Short, so that no name that fits grows beyond 255 bytes (hazard 2.9).
-    temporary = path.with_name(f".artlock-{os.urandom(4).hex()}")
+    temporary = path.with_name(BESIDE + Names().next())
     fd = os.open(temporary, _NEW, 0o666)
     try:
         try:

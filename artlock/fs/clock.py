@@ -12,6 +12,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from artlock.fs.temporary import BESIDE, Names
+
 _SECOND_NS = 1_000_000_000
 _FINE_WINDOW_NS = 20_000_000
 """Two ticks of the slowest kernel clock, 100 Hz."""
@@ -41,7 +43,7 @@ def read_clock(folder: Path) -> Tick:
     Raises:
         OSError: Nothing can be written there.
     """
-    path = folder / f".artlock-{os.urandom(4).hex()}"
+    path = folder / (BESIDE + Names().next())
     flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_NOFOLLOW", 0)
     fd = os.open(path, flags, 0o600)
     try:

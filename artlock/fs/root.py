@@ -18,14 +18,12 @@ import msgspec
 from artlock.errors import WorkspaceError
 from artlock.fs.folders import HAS_DESCRIPTORS, Folder, Folders, Loan, split
 from artlock.fs.link import Cloner
-from artlock.fs.temporary import Names, is_abandoned
+from artlock.fs.temporary import BESIDE, Names, is_abandoned, is_abandoned_beside
 
 T = TypeVar("T")
 
 STAGING = ".artlock/tmp"
 """Where files wait for their names, if that is on the file system of their folder."""
-_BESIDE = ".artlock-"
-"""How the names of those begin that must wait in their own folder."""
 _OPEN_FOLDERS = 128
 _NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
 _BINARY = getattr(os, "O_BINARY", 0)
@@ -69,6 +67,8 @@ class Root:
     ) -> None:
         self.path = path
         self._names = Names()
+        self._swept_s: float | None = None
+        self._also_swept: set[str] = set()
         self._folders = Folders(path, descriptors=descriptors, limit=open_folders)
 
     def __enter__(self) -> Self:
@@ -207,7 +207,8 @@ class Root:
             if target.device == staging.device:
                 folder, staged = staging, Staged(STAGING, self._names.next())
             else:
-                folder, staged = target, Staged(parent, _BESIDE + self._names.next())
+                folder, staged = target, Staged(parent, BESIDE + self._names.next())
+                self._sweep_once(parent)
             at = folder.at(staged.name)
             try:
                 return staged, make(at, folder)
@@ -344,21 +345,35 @@ class Root:
         return goal
 
     def sweep_staging(self, now_s: float) -> int:
-        """Remove staged files whose process has ended long ago; return how many.
+        """Remove what processes left here that have ended long ago; return how many files.
+
+        Folders on other file systems, where files wait in the folder itself, are swept when
+        the first one is staged there.
 
         Raises:
             WorkspaceError: The staging folder is a link.
             OSError: One cannot be removed.
         """
+        self._swept_s = now_s
+        count = self._sweep(STAGING, now_s, is_abandoned)
+        for folder in ("", split(STAGING)[0]):
+            count += self._sweep(folder, now_s, is_abandoned_beside)
+        return count
+
+    def _sweep_once(self, path: str) -> None:
+        if self._swept_s is not None and path not in self._also_swept:
+            self._also_swept.add(path)
+            self._sweep(path, self._swept_s, is_abandoned_beside)
+
+    def _sweep(self, path: str, now_s: float, may_go: Callable[[str, float], bool]) -> int:
         count = 0
         try:
-            with self._folders.lend(STAGING) as folder:
+            with self._folders.lend(path) as folder:
                 for name in _names_in(folder):
-                    found = os.stat(
-                        folder.at(name), dir_fd=folder.fd, follow_symlinks=False
-                    )
-                    if is_abandoned(name, now_s - found.st_mtime):
-                        os.unlink(folder.at(name), dir_fd=folder.fd)
+                    at = folder.at(name)
+                    found = os.stat(at, dir_fd=folder.fd, follow_symlinks=False)
+                    if may_go(name, now_s - found.st_mtime):
+                        os.unlink(at, dir_fd=folder.fd)
                         count += 1
         except FileNotFoundError:  # there is no such folder, or another sweep was quicker
             return count

@@ -9,7 +9,7 @@
     +---------------------- the machine since its last start, and the process namespace
 
 So nothing need be cleaned up for correctness after ``kill -9``: a sweep finds what is left
-(hazard 3.8).
+(hazard 3.8). Where such a file lies among others its name begins with ``.artlock-``.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from __future__ import annotations
 import itertools
 import os
 import re
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
@@ -26,6 +27,8 @@ GRACE_S = 3600.0
 """How long a temporary file of a process that has ended is kept."""
 _GRACE_ELSEWHERE_S = 24 * 3600.0
 """The same where nobody here can see the process: another machine, container or start."""
+BESIDE = ".artlock-"
+"""How the names of temporary files begin that do not lie in a folder of their own."""
 _NAME = re.compile(r"([0-9a-f]{8})-([0-9a-f]+)-[0-9a-f]+-[0-9a-f]+")
 
 
@@ -47,6 +50,28 @@ class Names:
         if os.getpid() != self._process:
             self._begin()
         return f"{self._prefix}{next(self._count):x}"
+
+
+def sweep_beside(folder: Path, now_s: float) -> None:
+    """Remove temporary files in a folder of other files whose process has ended long ago.
+
+    Raises:
+        OSError: The folder cannot be read, or one cannot be removed.
+    """
+    for path in folder.glob(f"{BESIDE}*"):
+        with suppress(FileNotFoundError):  # another sweep was quicker
+            if is_abandoned_beside(path.name, now_s - path.lstat().st_mtime):
+                path.unlink()
+
+
+def is_abandoned_beside(name: str, age_s: float) -> bool:
+    """Tell whether a file among others is a temporary one that may be removed.
+
+    What a person gave a similar name is none.
+    """
+    bare = name.removeprefix(BESIDE)
+    is_ours = bare != name and _NAME.fullmatch(bare) is not None
+    return is_ours and is_abandoned(bare, age_s)
 
 
 def is_abandoned(name: str, age_s: float, *, grace_s: float = GRACE_S) -> bool:

@@ -33,6 +33,19 @@ def test_3_4_an_existing_file_keeps_its_permissions(tmp_path: Path) -> None:
     assert stat.S_IMODE(path.stat().st_mode) == 0o604
 
 
+def test_3_8_what_a_killed_process_left_is_removed_when_the_file_is_written_again(
+    tmp_path: Path,
+) -> None:
+    # The greatest number of a process that there can be is 4194304.
+    left = tmp_path / ".artlock-00000000-7fffffff-5d0e4c-2a"
+    persons = tmp_path / ".artlock-notes"
+    for path in (left, persons):
+        path.touch()
+        os.utime(path, (0, 0))
+    assert replace_file(tmp_path / "f", b"text")
+    assert names(tmp_path) == [".artlock-notes", "f"]
+
+
 def test_3_28_equal_bytes_are_not_written_again(tmp_path: Path) -> None:
     path = tmp_path / "f"
     path.write_bytes(b"same")

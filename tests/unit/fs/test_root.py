@@ -324,6 +324,55 @@ def test_3_8_staged_files_of_ended_processes_are_swept(root: Root) -> None:
     assert [p.name for p in (root.path / STAGING).iterdir()] == [staged.name]
 
 
+@pytest.fixture
+def ended_name() -> str:
+    """Return a name that a process made that has ended."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if not child:  # pragma: no cover - the child
+        os.write(writing, Names().next().encode())
+        os._exit(0)
+    os.waitpid(child, 0)
+    os.close(writing)
+    name = os.read(reading, 100).decode()
+    os.close(reading)
+    # A fork works for the process that began it: its number is put in place of ours.
+    maker, gone = f"-{os.getpid():x}-", f"-{child:x}-"
+    return name.replace(maker, gone)
+
+
+def put_long_ago(path: Path) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch()
+    os.utime(path, (LONG_AGO, LONG_AGO))
+    return path
+
+
+@pytest.mark.parametrize("folder", ["", ".artlock"])
+def test_3_8_what_waited_beside_its_name_is_swept(
+    root: Root, folder: str, ended_name: str
+) -> None:
+    left = put_long_ago(root.path / folder / f".artlock-{ended_name}")
+    persons = put_long_ago(root.path / folder / ".artlock-notes")
+    assert root.sweep_staging(LONG_AGO + 60) == 0
+    assert root.sweep_staging(LONG_AGO + 48 * 3600) == 1
+    assert not left.exists()
+    assert persons.exists()
+
+
+def test_3_8_3_18_a_folder_on_another_file_system_is_swept_when_it_is_used(
+    tmp_path: Path, ended_name: str
+) -> None:
+    left = put_long_ago(tmp_path / "mount" / f".artlock-{ended_name}")
+    with Root(tmp_path) as root:
+        root.sweep_staging(LONG_AGO + 48 * 3600)
+        assert left.exists()
+        with root.folder("mount") as folder:
+            folder.device += 1  # as if something were mounted there
+            os.close(root.stage("mount/f")[1])
+    assert not left.exists()
+
+
 def test_a_root_without_staging_is_swept_too(root: Root) -> None:
     assert root.sweep_staging(LONG_AGO) == 0
 
