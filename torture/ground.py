@@ -17,7 +17,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -101,6 +101,7 @@ class Ground:
         locks: Lockfiles by name: of both states, and what ``resolve`` makes of the first.
         took_s: Seconds of each command when nothing disturbed it.
         before: Digests of the files of the project when the trial began.
+        needed: Digests of blobs that were there then, and that the lockfile needs.
     """
 
     folder: Path
@@ -112,6 +113,7 @@ class Ground:
     locks: dict[str, bytes] = field(default_factory=dict)
     took_s: dict[str, float] = field(default_factory=dict)
     before: dict[str, str] = field(default_factory=dict)
+    needed: set[str] = field(default_factory=set)
 
     @property
     def project(self) -> Path:
@@ -143,6 +145,9 @@ class Ground:
             ),
             "resolve": Deed(arguments=("resolve",), before=old, after=resolved),
             "update": Deed(arguments=("update",), before=old, after=new),
+            "prune": Deed(
+                arguments=("cache", "prune", "--grace", "0s"), before=new, after=new
+            ),
         }
 
     # Making it.
@@ -203,6 +208,12 @@ class Ground:
             path.write_bytes(_EDIT)
         names = (*self.old.files, *_OWN, *([EDITED] if deed.edited else []))
         there = {name for name in names if (self.project / name).is_file()}
+        self.needed = {
+            digest
+            for digest in self.new.files.values()
+            if deed.before == self.locks["new"]
+            and not invariants.missing_blobs(self.layout, [digest])
+        }
         self.before = {
             name: invariants.digest_of(self.project / name) for name in sorted(there)
         }
@@ -295,8 +306,11 @@ class Ground:
             [blake3(body).hexdigest() for body in own], self.project, self.cache
         )
         tell("wrong", wrong)
+        gone = invariants.missing_blobs(self.layout, self.needed)
+        tell("wrong", wrong)
         tell("lost", lost)
-        return Tally(wrong=len(wrong), lost=len(lost))
+        tell("removed although it is needed", gone)
+        return Tally(wrong=len(wrong), lost=len(lost), diverged=len(gone))
 
     def _allowed(
         self, deed: Deed, *, ended: bool
@@ -316,9 +330,16 @@ class Ground:
             lasting -= {EDITED}  # it goes to the trash first
         return allowed, allowed.keys() - lasting
 
-    def finish(self, deed: Deed) -> Tally:
-        """Do the deed once more, without a disturbance, and judge where it ended."""
-        code, said = self.run(*deed.arguments)
+    def finish(
+        self, deed: Deed, run: Callable[..., tuple[int, str]] | None = None
+    ) -> Tally:
+        """Do the deed once more, without a disturbance, and judge where it ended.
+
+        Args:
+            deed: Which.
+            run: What runs its arguments; ``self.run`` if ``None``.
+        """
+        code, said = (run or self.run)(*deed.arguments)
         tally = Tally(runs=1, moved=self._moved())
         if code:
             tell(f"exit code {code} of the rerun", [said])
