@@ -29,6 +29,7 @@ from blake3 import blake3
 from artlock.cache.layout import CacheLayout
 from artlock.cache.sweep import sweep
 from artlock.fs.root import Root
+from artlock.model.digest import Digest
 from testbed.http_server import HttpServer
 from tests import invariants
 from torture.scenario import Tally
@@ -42,6 +43,7 @@ EDITED = "data/tree/changed-0.bin"
 """A target that a person changed, where a deed says so."""
 _EDIT = b"edited by a person\n"
 _OWN = {"notes.txt": b"a person's notes\n", "data/tree/mine.txt": b"a person's file\n"}
+_HERE = ("all", "all", "no cache", "half a cache", "nothing")
 _MIB = 1 << 20
 
 
@@ -101,7 +103,7 @@ class Ground:
         locks: Lockfiles by name: of both states, and what ``resolve`` makes of the first.
         took_s: Seconds of each command when nothing disturbed it.
         before: Digests of the files of the project when the trial began.
-        needed: Digests of blobs that were there then, and that the lockfile needs.
+        needed: Digests of blobs that were there then, and that no deed may remove.
     """
 
     folder: Path
@@ -174,6 +176,7 @@ class Ground:
         self._succeed("sync")
         self.locks["old"] = self._lockfile()
         self._declare(self.new)
+        _put_blob(self.layout, b"bytes that nobody needs\n")
         template = self.folder / "template"
         shutil.copytree(self.place, template, symlinks=True)
         self.show(self.new)
@@ -183,17 +186,22 @@ class Ground:
         self.locks["new"] = self._lockfile()
         self._succeed("sync")
 
-    def reset(self, deed: Deed, luck: Random) -> None:
-        """Make the project anew, before a deed, with more or less of its data here."""
+    def reset(self, deed: Deed, luck: Random | None = None) -> None:
+        """Make the project anew, before a deed.
+
+        Args:
+            deed: Which.
+            luck: Decides how much of the data is here already; all if ``None``.
+        """
         for path in (self.project, self.cache):
             shutil.rmtree(path, ignore_errors=True)
         template = self.folder / "template"
         shutil.copytree(template / "project", self.project, symlinks=True)
         (self.project / LOCKFILE).write_bytes(deed.before)
-        here = luck.choice(["all", "all", "no cache", "half a cache", "nothing"])
+        here = luck.choice(_HERE) if luck else "all"
         if here in {"all", "half a cache"}:
             shutil.copytree(template / "cache", self.cache, symlinks=True)
-        if here == "half a cache":
+        if luck and here == "half a cache":
             for path in sorted(invariants.blob_files(self.layout)):
                 if luck.random() < 0.5:  # noqa: PLR2004 - half
                     path.unlink()
@@ -208,15 +216,11 @@ class Ground:
             path.write_bytes(_EDIT)
         names = (*self.old.files, *_OWN, *([EDITED] if deed.edited else []))
         there = {name for name in names if (self.project / name).is_file()}
-        self.needed = {
-            digest
-            for digest in self.new.files.values()
-            if deed.before == self.locks["new"]
-            and not invariants.missing_blobs(self.layout, [digest])
-        }
         self.before = {
             name: invariants.digest_of(self.project / name) for name in sorted(there)
         }
+        digests = {*self.old.files.values(), *self.new.files.values()}
+        self.needed = digests.difference(invariants.missing_blobs(self.layout, digests))
 
     def _declare(self, state: State) -> None:
         lines = [f'[artlock]\nversion = 1\n\n[artifacts.tree]\nuri = "{self._tree_uri}"\n']
@@ -285,16 +289,22 @@ class Ground:
 
     # Judging.
 
-    def judge(self, deed: Deed, *, ended: bool = False) -> Tally:
+    def judge(self, deed: Deed, *, ended: bool = False, forgot: bool = False) -> Tally:
         """Count what is not as it may be after a deed that was disturbed.
 
         Args:
             deed: Which.
             ended: Whether it said that it was done.
+            forgot: Whether it may not have known which files artlock wrote before: then it
+                leaves those that are not locked any more.
         """
         results = {deed.after} if ended else {deed.before, deed.after}
         lockfile = invariants.problem_with_lockfile(self.project / LOCKFILE, results)
         allowed, absent = self._allowed(deed, ended=ended)
+        if forgot:
+            unlocked = self.before.keys() - allowed.keys()
+            allowed |= {path: {self.before[path]} for path in unlocked}
+            absent |= unlocked
         wrong = [
             *map(str, invariants.false_names(self.layout)),
             *invariants.wrong_files(self.project, allowed, absent=absent),
@@ -331,20 +341,25 @@ class Ground:
         return allowed, allowed.keys() - lasting
 
     def finish(
-        self, deed: Deed, run: Callable[..., tuple[int, str]] | None = None
+        self,
+        deed: Deed,
+        run: Callable[..., tuple[int, str]] | None = None,
+        *,
+        forgot: bool = False,
     ) -> Tally:
         """Do the deed once more, without a disturbance, and judge where it ended.
 
         Args:
             deed: Which.
             run: What runs its arguments; ``self.run`` if ``None``.
+            forgot: See ``judge``.
         """
         code, said = (run or self.run)(*deed.arguments)
         tally = Tally(runs=1, moved=self._moved())
         if code:
             tell(f"exit code {code} of the rerun", [said])
             return tally + self.judge(deed) + Tally(diverged=1)
-        tally += self.judge(deed, ended=True)
+        tally += self.judge(deed, ended=True, forgot=forgot)
         return tally + Tally(diverged=len(self.sweep()))
 
     def _moved(self) -> int:
@@ -367,6 +382,12 @@ class Ground:
         """Return what waits for a name; large objects may go on from where they are."""
         waiting = invariants.files_below(self.layout.temporary)
         return [*map(str, waiting), *invariants.temporaries(self.project)]
+
+
+def _put_blob(layout: CacheLayout, body: bytes) -> None:
+    path = layout.blob(Digest.blake3(blake3(body).digest()))
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(body)
 
 
 def tell(what: str, which: Sequence[str]) -> None:

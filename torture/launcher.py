@@ -4,9 +4,9 @@
 
     python -m torture.launcher FLAG...        flags of torture.altered
 
-    request, a line of JSON     {"folder": ..., "arguments": [...], "said": ..., "fork": true}
-    answer, a line              the number of a process that has stopped itself
-    answer, a line              how it ended: its exit code, or minus the signal
+    request, a line of JSON   {"folder": ..., "arguments": [...], "said": ..., "fork": true}
+    answer, a line            the number of a process that has stopped itself
+    answer, a line            how it ended: its exit code, or minus the signal
 
 So each call to the system that such a process makes is one of the command, and none of an
 import; and what watches it can be attached before it goes on. A request without a fork is

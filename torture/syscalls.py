@@ -44,6 +44,8 @@ FAULTS = {
     "write": ("EIO", "EINTR", *_FULL),
 }
 """What each call may answer. Python calls all others, or none, for what artlock does."""
+_READS = frozenset({"close", "newfstatat", "openat", "read"})
+"""Calls that read the stat index, which is a memory that may be lost."""
 KILL = "KILL"
 """The process ends at the call, as by ``kill -9``."""
 _MOST = 40
@@ -94,7 +96,7 @@ class Watched:
         """Make project and cache anew; the same for each index of a call."""
         deed = self.ground.deeds[name]
         # Nothing of the later state is in the cache, and all of the earlier one.
-        self.ground.reset(deed, Random(1))  # noqa: S311 - to be repeated
+        self.ground.reset(deed)
         return deed
 
     def run(self, *arguments: str) -> tuple[int, str]:
@@ -131,12 +133,14 @@ class Watched:
         code, said, log = self.trace(name, "-e", f"trace={call}", "-e", inject)
         deed = self.ground.deeds[name]
         broken = log.count("(INJECTED)") + (fault == KILL and code == -signal.SIGKILL)
-        tally = Tally(faults=broken, runs=1) + self.ground.judge(deed, ended=code == 0)
+        forgot = fault != KILL and call in _READS
+        tally = Tally(faults=broken, runs=1)
+        tally += self.ground.judge(deed, ended=code == 0, forgot=forgot)
         foreseen = {-signal.SIGKILL} if fault == KILL and broken else _FORESEEN
         if code not in foreseen or "Traceback" in said:
             tell(f"exit code {code}", [said])
             tally += Tally(diverged=1)
-        tally += self.ground.finish(deed, self.run)
+        tally += self.ground.finish(deed, self.run, forgot=forgot)
         if tally.violations:
             tell("that was", [f"artlock {' '.join(deed.arguments)}, {inject}"])
         return tally
@@ -153,6 +157,8 @@ def _attach(pid: int, log: Path, options: tuple[str, ...]) -> subprocess.Popen[s
     line = strace.stderr.readline()
     os.kill(pid, signal.SIGCONT)
     if "attached" not in line:
+        strace.kill()
+        strace.communicate()
         message = f"strace does not watch: {line}"
         raise RuntimeError(message)
     return strace
@@ -164,7 +170,9 @@ def problem() -> str | None:
         return "needs strace"
     with subprocess.Popen(["sleep", "60"]) as sleeper:
         try:
-            _attach(sleeper.pid, Path(os.devnull), ("-e", "trace=none")).kill()
+            strace = _attach(sleeper.pid, Path(os.devnull), ("-e", "trace=none"))
+            strace.kill()
+            strace.communicate()
         except RuntimeError:
             return "strace may not watch other processes here"
         finally:

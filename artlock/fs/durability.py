@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from enum import StrEnum
 from typing import TYPE_CHECKING, Self
 
@@ -124,7 +125,8 @@ class Barrier:
     def close(self) -> None:
         """Give back the descriptor; may be called twice."""
         if self._fd >= 0:
-            os.close(self._fd)
+            with suppress(OSError):  # a folder; what it had to report came with the sync
+                os.close(self._fd)
             self._fd = -1
 
     def written(self, fd: int) -> None:

@@ -274,4 +274,5 @@ def refuse_other_than_folder(found: os.stat_result, path: str) -> None:
 
 def _close(folder: Folder) -> None:
     if folder.fd is not None:
-        os.close(folder.fd)
+        with suppress(OSError):  # nothing is written through it
+            os.close(folder.fd)

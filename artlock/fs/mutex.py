@@ -12,6 +12,7 @@ import os
 import platform
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
@@ -86,9 +87,11 @@ class Mutex:
         fd, self._fd = self._fd, -1
         try:
             if not self._shared:
-                os.ftruncate(fd, 0)
+                with suppress(OSError):  # only a note for people: an old one may stay
+                    os.ftruncate(fd, 0)
         finally:
-            os.close(fd)  # which also lets go
+            with suppress(OSError):  # which lets go, whatever it says
+                os.close(fd)
 
     def _wait(self, fd: int) -> None:
         deadline = time.monotonic() + self._wait_s

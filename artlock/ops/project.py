@@ -19,6 +19,7 @@ from artlock.model.lock import Lockfile
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from artlock.fs.root import Root
     from artlock.model.lock import LockedArtifact
     from artlock.model.manifest import Artifact, Manifest
     from artlock.ops.runtime import Runtime
@@ -97,7 +98,7 @@ class Project:
             LockfileError: It cannot be read, or it is split into parts.
         """
         path = self.root / LOCKFILE
-        if (self.root / PARTS).is_dir():
+        if self._has_parts():
             message = (
                 f"`{PARTS}/` is here: a later version of artlock keeps large artifacts "
                 "in parts, which this version cannot read"
@@ -112,6 +113,13 @@ class Project:
             return None
         except OSError as error:
             message = f"`{LOCKFILE}` cannot be read: {error.strerror}"
+            raise LockfileError(message) from error
+
+    def _has_parts(self) -> bool:
+        try:
+            return (self.root / PARTS).is_dir()
+        except OSError as error:
+            message = f"`{PARTS}` cannot be looked at: {error.strerror}"
             raise LockfileError(message) from error
 
     def write_lockfile(self, lock: Lockfile, *, before: bytes | None) -> bool:
@@ -148,6 +156,17 @@ class Project:
             except OSError as error:
                 message = f"`{LOCKFILE}` cannot be written: {error.strerror}"
                 raise WorkspaceError(message) from error
+
+    def files(self) -> Root:
+        """Open the workspace; whoever does closes it.
+
+        Raises:
+            WorkspaceError: The folder cannot be opened.
+        """
+        from artlock.fs.root import Root  # noqa: PLC0415 - `check` looks at no file
+
+        with raising(WorkspaceError, f"cannot open `{self.root}`"):
+            return Root(self.root)
 
     def mutex(self, purpose: str) -> Mutex:
         """Return the mutex of this workspace.
@@ -192,7 +211,7 @@ def find_root(start: Path) -> Path:
     """Return the nearest folder at or above ``start`` that has a manifest, absolute.
 
     Raises:
-        ManifestError: There is none.
+        ManifestError: There is none, or it cannot be looked at.
     """
     try:
         here = start.resolve(strict=True)
@@ -200,8 +219,12 @@ def find_root(start: Path) -> Path:
         message = f"there is no folder `{start}`"
         raise ManifestError(message) from error
     for folder in (here, *here.parents):
-        if (folder / MANIFEST).is_file():
-            return folder
+        try:
+            if (folder / MANIFEST).is_file():
+                return folder
+        except OSError as error:
+            message = f"`{folder / MANIFEST}` cannot be looked at: {error.strerror}"
+            raise ManifestError(message) from error
     message = f"there is no `{MANIFEST}` here or above"
     raise ManifestError(message, hint="run `artlock init` to make one")
 

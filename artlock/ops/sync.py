@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from artlock.errors import PolicyError, StaleLockfileError, WorkspaceError
 from artlock.formats.lockfile import parse_lockfile
 from artlock.fs.problems import raising
-from artlock.fs.root import Root
 from artlock.model.plan import FileState, SyncPlan
 from artlock.ops.memory import load_index, settled
 from artlock.ops.placements import placements_of
@@ -22,6 +21,7 @@ from artlock.ops.sync_values import SyncOptions, SyncReport
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from artlock.fs.root import Root
     from artlock.model.lock import Lockfile
     from artlock.model.manifest import Artifact
     from artlock.ops.project import Project
@@ -67,7 +67,7 @@ def sync(
 
 def settled_report(project: Project) -> SyncReport | None:
     """Return the report of a sync that certainly has nothing to do."""
-    with Sources(project) as sources, Root(project.root) as root:
+    with Sources(project) as sources, project.files() as root:
         counts = settled(project, sources, root, load_index(project))
     if counts is None:
         return None
@@ -106,7 +106,7 @@ def _prepared(
         artifacts = _to_sync(project, lock, names, options)
         placements = placements_of(project, lock, artifacts)
         vault = stack.enter_context(Vault.open(project.runtime.cache_root))
-        root = stack.enter_context(Root(project.root))
+        root = stack.enter_context(project.files())
         if options.write:
             # Shared: it keeps `cache prune` from removing what this run counts on.
             stack.enter_context(vault.layout.mutex(purpose="sync"))

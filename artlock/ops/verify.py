@@ -88,7 +88,7 @@ def verify(
     with (
         Sources(project) as sources,
         Vault.open(project.runtime.cache_root) as vault,
-        Root(project.root) as root,
+        project.files() as root,
     ):
         pinned = Pinned(project, lock, sources)
         if place is Place.WORKSPACE:

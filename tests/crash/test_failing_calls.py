@@ -1,0 +1,99 @@
+"""The system refuses, at a moment that strace chooses (hazards 3.5, 3.6)."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from tests.invariants import blob_files, wrong_files
+from torture.syscalls import TWO_FILES, Watched, lend_watched, problem
+
+
+@pytest.fixture(scope="module")
+def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
+    reason = problem()
+    if reason is not None:
+        pytest.skip(reason)
+    folder = tmp_path_factory.mktemp("watched").resolve()
+    with lend_watched(folder / "ground", TWO_FILES) as lent:
+        yield lent
+
+
+_SYNCS = "fsync,fdatasync,syncfs"
+
+
+@pytest.mark.slow
+def test_3_5_where_no_sync_succeeds_nothing_gets_a_name(watched: Watched) -> None:
+    ground = watched.ground
+    watched.begin("sync")
+    before = set(blob_files(ground.layout))
+    every = f"inject={_SYNCS}:error=EIO:when=1+"
+    code, said, _ = watched.trace("sync", "-e", f"trace={_SYNCS}", "-e", every)
+    assert code == 3
+    assert "cannot write to the cache: input/output error" in said
+    assert set(blob_files(ground.layout)) == before
+    unchanged = {path: {digest} for path, digest in ground.before.items()}
+    assert wrong_files(ground.project, unchanged) == []
+    assert ground.temporaries() == []
+
+
+@pytest.mark.slow
+def test_3_5_a_lockfile_that_cannot_be_synced_is_not_replaced(watched: Watched) -> None:
+    ground = watched.ground
+    every = "inject=fsync:error=EIO:when=1+"
+    code, said, _ = watched.trace("update", "-e", "trace=fsync", "-e", every)
+    assert code == 3
+    assert "`artifacts.lock` cannot be written: Input/output error" in said
+    assert (ground.project / "artifacts.lock").read_bytes() == ground.locks["old"]
+    assert ground.temporaries() == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("deed", ["sync", "update"])
+def test_3_5_a_sync_that_failed_is_not_tried_again(watched: Watched, deed: str) -> None:
+    # SQLite's own, of a memory that may be lost, are left out.
+    calls = "fsync,syncfs"
+    trace = ("-e", f"trace={calls},close", "-e", f"inject={calls}:error=EIO:when=1+")
+    log = watched.trace(deed, *trace)[2]
+    failed: set[tuple[str, str]] = set()
+    for pid, call, fd in re.findall(r"^(\d+) +(\w+)\((\d+)", log, re.MULTILINE):
+        if call == "close":
+            failed.discard((pid, fd))
+        else:
+            assert (pid, fd) not in failed
+            failed.add((pid, fd))
+    assert "(INJECTED)" in log
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("deed", "call", "fault"),
+    [
+        ("sync", "close", "EIO"),
+        ("sync", "openat", "EMFILE"),
+        ("sync", "rename", "EIO"),
+        ("sync", "renameat", "EROFS"),
+        ("sync", "syncfs", "EDQUOT"),
+        ("resolve", "newfstatat", "EACCES"),
+        ("update", "ftruncate", "EIO"),
+        ("update", "rename", "ENOSPC"),
+        ("prune", "unlink", "EIO"),
+    ],
+)
+def test_3_6_each_call_may_fail_and_a_rerun_ends_all_the_same(
+    watched: Watched, deed: str, call: str, fault: str
+) -> None:
+    count = watched.calls(deed)[call]
+    assert count > 0
+    for index in range(1, min(count, 8) + 1):
+        tally = watched.break_at(deed, call, fault, index)
+        assert tally.violations == 0
+        assert tally.faults > 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("deed", ["sync", "update", "prune"])
+def test_3_8_the_last_call_may_be_any(watched: Watched, deed: str) -> None:
+    for call in sorted({"rename", "renameat", "unlink"} & watched.calls(deed).keys()):
+        for index in range(1, watched.calls(deed)[call] + 1):
+            assert watched.break_at(deed, call, "KILL", index).violations == 0
