@@ -28,6 +28,7 @@ from blake3 import blake3
 
 from artlock.cache.layout import CacheLayout
 from artlock.cache.sweep import sweep
+from artlock.fs.durability import sync_filesystem
 from artlock.fs.root import Root
 from artlock.model.digest import Digest
 from testbed.http_server import HttpServer
@@ -221,6 +222,14 @@ class Ground:
         }
         digests = {*self.old.files.values(), *self.new.files.values()}
         self.needed = digests.difference(invariants.missing_blobs(self.layout, digests))
+
+    def settle(self) -> None:
+        """Let everything be on the disk, so that only what comes now can be lost."""
+        fd = os.open(self.place, os.O_RDONLY)
+        try:
+            sync_filesystem(fd)
+        finally:
+            os.close(fd)
 
     def _declare(self, state: State) -> None:
         lines = [f'[artlock]\nversion = 1\n\n[artifacts.tree]\nuri = "{self._tree_uri}"\n']
