@@ -15,7 +15,7 @@ _SHUTDOWN = 0x8004587D
 """EXT4_IOC_SHUTDOWN, which XFS understands too."""
 _WITHOUT_FLUSH = struct.pack("I", 2)
 """Not even the journal is written: what a power cut leaves."""
-_IN_MEMORY = Path("/dev/shm")
+_IN_MEMORY = Path("/dev/shm")  # noqa: S108 - files there get names of their own
 """Images lie there: what a disk takes long for is not what is tried."""
 SIZES = {"ext4": 64 << 20, "xfs": 300 << 20}
 """Bytes of an image; sparse. XFS wants as much."""
