@@ -85,7 +85,7 @@ def lend_image(folder: Path, kind: str) -> Iterator[Image]:
 @contextmanager
 def lend_memory(place: Path, options: str) -> Iterator[None]:
     """Mount a file system in memory at ``place``, which is made; undone at the end."""
-    place.mkdir(parents=True)
+    place.mkdir(parents=True, exist_ok=True)
     _do("mount", "-t", "tmpfs", "-o", options, "none", str(place))
     try:
         yield

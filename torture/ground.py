@@ -20,7 +20,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
 
@@ -101,6 +101,7 @@ class Ground:
         place: Holds the project and the cache of a trial.
         server: Of the objects on the web.
         altered: Flags of ``torture.altered`` for every command.
+        name: Of the folder of the project.
         locks: Lockfiles by name: of both states, and what ``resolve`` makes of the first.
         took_s: Seconds of each command when nothing disturbed it.
         before: Digests of the files of the project when the trial began.
@@ -113,6 +114,7 @@ class Ground:
     new: State
     place: Path
     altered: tuple[str, ...] = ()
+    name: str = "project"
     locks: dict[str, bytes] = field(default_factory=dict)
     took_s: dict[str, float] = field(default_factory=dict)
     before: dict[str, str] = field(default_factory=dict)
@@ -121,7 +123,7 @@ class Ground:
     @property
     def project(self) -> Path:
         """The folder of the project."""
-        return self.place / "project"
+        return self.place / self.name
 
     @property
     def cache(self) -> Path:
@@ -188,25 +190,33 @@ class Ground:
         self._succeed("sync")
 
     def reset(self, deed: Deed, luck: Random | None = None) -> None:
-        """Make the project anew, before a deed.
+        """Make cache and project anew, before a deed.
 
         Args:
             deed: Which.
             luck: Decides how much of the data is here already; all if ``None``.
         """
-        for path in (self.project, self.cache):
-            shutil.rmtree(path, ignore_errors=True)
-        template = self.folder / "template"
-        shutil.copytree(template / "project", self.project, symlinks=True)
-        (self.project / LOCKFILE).write_bytes(deed.before)
         here = luck.choice(_HERE) if luck else "all"
+        shutil.rmtree(self.cache, ignore_errors=True)
         if here in {"all", "half a cache"}:
-            shutil.copytree(template / "cache", self.cache, symlinks=True)
+            shutil.copytree(self.folder / "template" / "cache", self.cache, symlinks=True)
         if luck and here == "half a cache":
             for path in sorted(invariants.blob_files(self.layout)):
                 if luck.random() < 0.5:  # noqa: PLR2004 - half
                     path.unlink()
-        if here == "nothing":
+        self.reset_project(deed, empty=here == "nothing")
+
+    def empty_cache(self) -> None:
+        """Remove the cache; its folder too."""
+        shutil.rmtree(self.cache, ignore_errors=True)
+        self.needed = set()
+
+    def reset_project(self, deed: Deed, *, empty: bool = False) -> None:
+        """Make only the project anew; ``empty`` is without any data."""
+        shutil.rmtree(self.project, ignore_errors=True)
+        shutil.copytree(self.folder / "template" / "project", self.project, symlinks=True)
+        (self.project / LOCKFILE).write_bytes(deed.before)
+        if empty:
             shutil.rmtree(self.project / ".artlock")
             for name in self.old.files:
                 (self.project / name).unlink()
@@ -222,6 +232,10 @@ class Ground:
         }
         digests = {*self.old.files.values(), *self.new.files.values()}
         self.needed = digests.difference(invariants.missing_blobs(self.layout, digests))
+
+    def neighbour(self, number: int) -> "Ground":
+        """Return a ground with a project of its own and the same cache."""
+        return replace(self, name=f"project-{number}")
 
     def settle(self) -> None:
         """Let everything be on the disk, so that only what comes now can be lost."""
@@ -364,14 +378,14 @@ class Ground:
             forgot: See ``judge``.
         """
         code, said = (run or self.run)(*deed.arguments)
-        tally = Tally(runs=1, moved=self._moved())
+        tally = Tally(runs=1, moved=self.moved())
         if code:
             tell(f"exit code {code} of the rerun", [said])
             return tally + self.judge(deed) + Tally(diverged=1)
         tally += self.judge(deed, ended=True, forgot=forgot)
         return tally + Tally(diverged=len(self.sweep()))
 
-    def _moved(self) -> int:
+    def moved(self) -> int:
         """Return how many bytes the server has sent since this was asked last."""
         sent = sum(request.response_bytes for request in self.server.requests)
         self.server.clear()

@@ -1,6 +1,6 @@
 """All scenarios, in the order of the table."""
 
-from torture import kills, power, syscalls
+from torture import crowd, full_disk, kills, power, syscalls
 from torture.scenario import Scenario
 
 SCENARIOS: tuple[Scenario, ...] = (
@@ -9,4 +9,6 @@ SCENARIOS: tuple[Scenario, ...] = (
     syscalls.SYSCALLS,
     power.EXT4,
     power.XFS,
+    crowd.CROWD,
+    full_disk.FULL_DISK,
 )
