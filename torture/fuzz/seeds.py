@@ -323,6 +323,7 @@ def _indexes() -> Iterator[bytes]:
     yield b"\x01" + index_payload(WorkspaceIndex())
     yield b"\x01" + index_payload(WorkspaceIndex(entries[:1]))
     yield b"\x01" + payload[:-3]
+    yield b"\x01" + payload.replace(b"\x93\xa0\xa1x\xa1y", b"\x90")
     yield b"\x01" + payload.replace(b"\xa1x", b"\xa0")
     yield b"\x01" + payload.replace(b"\xa1a", b"\xa1e")
     yield b"\x00artlock-index 1\n" + bytes(32) + payload

@@ -204,6 +204,7 @@ def uri(data: bytes) -> bool:
         assert seen.username is None
         assert seen.password is None
         assert seen.fragment == ""
+        assert seen.port != 0 or ":0" in seen.netloc
     if parsed.is_relative or parsed.scheme == "file":
         segments = parsed.local_path.split("/")
         assert not {"..", "."} & set(segments)

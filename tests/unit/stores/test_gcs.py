@@ -295,6 +295,11 @@ def test_4_4_a_cut_body_of_an_odd_key_is_unavailable(place: GcsPlace, kind: str)
 # -- listings that are not to be believed ------------------------------------------
 
 
+def _page(**spoilt: object) -> bytes:
+    item = {"name": "tree/a", "size": "1", "generation": "1", **spoilt}
+    return json.dumps({"kind": "storage#objects", "items": [item]}).encode()
+
+
 @pytest.mark.parametrize(
     "body",
     [
@@ -311,6 +316,19 @@ def test_4_4_a_cut_body_of_an_odd_key_is_unavailable(place: GcsPlace, kind: str)
         b'"generation": "1", "crc32c": "AAA="}]}',
         b'{"kind": "storage#objects", "items": [{"size": "1", "generation": "1"}]}',
         b'{"kind": "storage#objects", "items": 7}',
+        b'{"kind": "storage#objects", "items": null}',
+        b'{"kind": "storage#objects", "items": {"tree/a": 1}}',
+        b'{"kind": "storage#objects", "nextPageToken": [1]}',
+        _page(name=7),
+        _page(name="tree/\ud800"),
+        _page(size="-1"),
+        _page(size=1.5),
+        _page(size=float("inf")),
+        _page(size=2**63),
+        _page(generation=float("inf")),
+        _page(generation="-1"),
+        _page(generation=True),
+        _page(contentEncoding=7),
         b'{"kind": "storage#objects", "items": ["tree/a"]}',
         b'{"kind": "storage#objects", "items": [{"name": "other/a", "size": "1", '
         b'"generation": "1"}]}',
