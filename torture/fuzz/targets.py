@@ -13,8 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
-from pathlib import Path, PurePosixPath, PureWindowsPath
-from tempfile import TemporaryDirectory
+from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any, cast
 from urllib.parse import urlsplit
 
@@ -61,6 +60,7 @@ from artlock.stores.gcs.listing import described, live_items
 from artlock.stores.s3.listing import Marker, Rules, follow, live_entries
 from artlock.stores.s3.pages import Page, PageError, parse_page
 from artlock.stores.s3.scan import Scan
+from torture.memory import memory_folder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -370,8 +370,8 @@ def journal(data: bytes) -> bool:
     """
     cut = int.from_bytes(data[:2], "big")
     notes, part = data[2 : 2 + cut], data[2 + cut :]
-    with TemporaryDirectory(prefix="artlock-fuzz-", dir=_memory()) as name:
-        layout = CacheLayout(Path(name))
+    with memory_folder() as home:
+        layout = CacheLayout(home)
         layout.partial.mkdir(parents=True)
         folder = layout.partial / "key"
         folder.mkdir()
@@ -416,11 +416,6 @@ def _believed(
             yield claims[start][0]
 
 
-def _memory() -> str | None:
-    """Return a file system in memory if there is one: nothing here has to last."""
-    return "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 - made by mkdtemp
-
-
 def statindex(data: bytes) -> bool:
     """An index without its seal is empty; of one with it nothing but entries comes out.
 
@@ -431,8 +426,8 @@ def statindex(data: bytes) -> bool:
     is_payload = bool(how & 1)
     if is_payload:
         rest = _MAGIC + blake3(rest, key=_SECRET).digest() + rest
-    with TemporaryDirectory(prefix="artlock-fuzz-", dir=_memory()) as name:
-        file = Path(name, "index")
+    with memory_folder() as folder:
+        file = folder / "index"
         file.write_bytes(rest)
         index = WorkspaceIndex.load(file, secret=_SECRET)
         assert len(WorkspaceIndex.load(file, secret=bytes(32))) == 0
@@ -450,8 +445,8 @@ def statindex(data: bytes) -> bool:
 
 def index_payload(index: WorkspaceIndex) -> bytes:
     """Return what an index is on disk, without the seal: for the corpus."""
-    with TemporaryDirectory(prefix="artlock-fuzz-") as name:
-        file = Path(name, "index")
+    with memory_folder() as folder:
+        file = folder / "index"
         index.save(file, secret=_SECRET)
         data = file.read_bytes()
     payload = data[len(_MAGIC) + 32 :]
