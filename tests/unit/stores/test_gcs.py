@@ -9,6 +9,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -684,6 +685,29 @@ def test_credentials_sign_listings_heads_and_reads(
     assert len(secure.requests) == 5
     for request in secure.requests:
         assert request.header("Authorization") == "Bearer canary-token"
+
+
+@pytest.mark.parametrize(
+    ("anonymous", "wanted"), [(True, None), (False, "Bearer canary-token")]
+)
+def test_5_4_a_login_in_netrc_is_not_sent(
+    tokens: TokenServer,
+    secure: HttpServer,
+    anonymous: bool,  # noqa: FBT001 - a parameter of the test
+    wanted: str | None,
+) -> None:
+    netrc = Path(os.environ["HOME"], ".netrc")
+    netrc.write_text("default login canary password canary\n")
+    netrc.chmod(0o600)
+    serve_object(secure)
+    access = replace(access_to(secure), anonymous=anonymous)
+    store = GcsStore(StoreContext(access=access), patience_s=0)
+    (info,) = store.scan(Uri.parse("gs://bucket/"))
+    assert body_of(store, pin_of(info)) == b"hello"
+    store.close()
+    sent = {request.header("Authorization") for request in secure.requests}
+    assert sent == {wanted}
+    assert tokens.asked == (0 if anonymous else 1)
 
 
 def test_anonymous_sends_no_credentials(tokens: TokenServer, secure: HttpServer) -> None:
