@@ -3,6 +3,7 @@
 import datetime as dt
 import ipaddress
 import ssl
+from collections.abc import Iterable
 from pathlib import Path
 
 from cryptography import x509
@@ -13,11 +14,14 @@ from cryptography.x509.oid import NameOID
 from testbed.ports import LOOPBACK
 
 
-def loopback_context(folder: Path) -> tuple[ssl.SSLContext, Path]:
+def loopback_context(
+    folder: Path, *, names: Iterable[str] = ()
+) -> tuple[ssl.SSLContext, Path]:
     """Return a server's TLS context and the certificate that its clients may trust.
 
     Args:
         folder: Where the certificate and its key are written, as PEM.
+        names: Further hosts that it is for.
 
     """
     key = ec.generate_private_key(ec.SECP256R1())
@@ -26,6 +30,7 @@ def loopback_context(folder: Path) -> tuple[ssl.SSLContext, Path]:
     addresses = (
         x509.IPAddress(ipaddress.ip_address(LOOPBACK)),
         x509.DNSName("localhost"),
+        *map(x509.DNSName, names),
     )
     certificate = (
         x509.CertificateBuilder()

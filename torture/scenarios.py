@@ -1,6 +1,9 @@
 """All scenarios, in the order of the table."""
 
 from torture import crowd, full_disk, kills, power, syscalls
+from torture.fuzz.scenarios import FUZZ
+from torture.locks import LOCKS
+from torture.manifests import MANIFESTS
 from torture.scenario import Scenario
 
 SCENARIOS: tuple[Scenario, ...] = (
@@ -11,4 +14,7 @@ SCENARIOS: tuple[Scenario, ...] = (
     power.XFS,
     crowd.CROWD,
     full_disk.FULL_DISK,
+    LOCKS,
+    MANIFESTS,
+    *FUZZ,
 )

@@ -290,13 +290,14 @@ class PartialFile:
         finally:
             os.close(fd)
 
-    def _copy_range(self, source_fd: int, start: int, length: int) -> bytes:
+    def _copy_range(self, source_fd: int, start: int, length: int) -> bytes | None:
+        """Return the digest of a range that was copied; ``None`` if the source is cut."""
         hasher = blake3()
         end = start + length
         while start < end:
             piece = os.pread(source_fd, min(_PIECE, end - start), start)
             if not piece:
-                break  # it was cut; the digest tells
+                return None  # fewer bytes may have the digest, if somebody chose it so
             hasher.update(piece)
             self._put(memoryview(piece), start)
             start += len(piece)

@@ -175,6 +175,9 @@ class WorkspaceIndex:
         if lengths != {count} or raw != (count * _DIGEST_LENGTH, count * KEY_LENGTH):
             reason = "the columns differ in length"
             raise ValueError(reason)
+        if max(index._artifacts, default=-1) >= len(index._names):
+            reason = "an entry is of an artifact without a name"
+            raise ValueError(reason)
         return index
 
     def save(self, path: Path, *, secret: bytes) -> None:

@@ -29,6 +29,7 @@ _FETCHED = _BUCKETS | _WEB | {"file", ""}
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _DRIVE = re.compile(r"[A-Za-z]:")
 _PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_MAX_PORT = 65535
 _PATH_SAFE = "/!$&'()*+,;=:@~-._"
 _SECRET_PARAMETERS = frozenset(
     {"sig", "key", "auth", "jwt", "pwd", "passwd", "googleaccessid", "hdnts", "hdnea"}
@@ -99,7 +100,9 @@ class Uri(msgspec.Struct, frozen=True, order=True):
     @classmethod
     def _local(cls, text: str) -> Self:
         if text.startswith("/"):
-            return cls._file("", quote(text, safe=_PATH_SAFE))
+            quoted = quote(text, safe=_PATH_SAFE)
+            _refuse_secrets(quoted)  # as `file://` does, so that it can be read back
+            return cls._file("", quoted)
         while text.startswith("./"):
             text = text[2:]
         if text.startswith("~") or "\\" in text or _DRIVE.match(text):
@@ -247,7 +250,21 @@ def _check_web(scheme: str, host: str, key: str) -> None:
     if "#" in key:
         reason = "a fragment (`#...`) never reaches the server; leave it out"
         raise ValueError(reason)
-    if not re.fullmatch(r"[a-z0-9.-]+(:[0-9]{1,5})?|\[[0-9a-f:.]+\](:[0-9]{1,5})?", host):
+    match = re.fullmatch(r"(?:[a-z0-9.-]+|\[([0-9a-f:.]+)\])(?::([0-9]{1,5}))?", host)
+    if match is None or (match[1] and not _is_ipv6(match[1])):
         reason = f"`{host}` is not a host"
         raise ValueError(reason)
+    if int(match[2] or 0) > _MAX_PORT:
+        reason = f"`{match[2]}` is not a port"
+        raise ValueError(reason)
     _refuse_dot_segments(_decoded(key.partition("?")[0]))
+
+
+def _is_ipv6(text: str) -> bool:
+    import ipaddress  # noqa: PLC0415 - it takes milliseconds to load, and few URIs have one
+
+    try:
+        ipaddress.IPv6Address(text)
+    except ValueError:
+        return False
+    return True

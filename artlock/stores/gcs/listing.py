@@ -8,12 +8,14 @@ objects and some multipart uploads have no ``md5Hash`` (hazard 1.36).
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 from artlock.errors import StoreError
 from artlock.model.digest import Checksum, ChecksumAlgorithm
+from artlock.model.lock import MAX_SIZE
 from artlock.model.objects import ObjectInfo, VersionId
 from artlock.model.tokens import Tokens
 from artlock.model.uri import Uri
@@ -23,6 +25,9 @@ FIELDS = (
     "timeCreated,timeDeleted),nextPageToken"
 )
 """All that is used, and nothing else (hazard 1.39)."""
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+"""JSON can spell half a character, and no name has one."""
 
 Item = Mapping[str, Any]
 """One resource ``storage#object``."""
@@ -46,10 +51,15 @@ def live_items(
     for page in pages:
         if page.get("kind") != "storage#objects":
             raise _not_believed(prefix, "an answer is not a page of it")
-        for item in page.get("items", ()):
+        items = page.get("items", [])
+        if not isinstance(items, list):
+            raise _not_believed(prefix, "its entries are no list")
+        for item in items:
             if not isinstance(item, Mapping):
                 raise _not_believed(prefix, "it has an entry that is no object")
-            name = str(item.get("name", ""))
+            name = item.get("name", "")
+            if not isinstance(name, str) or _SURROGATE.search(name):
+                raise _not_believed(prefix, "it has a name that is no text")
             if not name.startswith(prefix.key):
                 raise _not_believed(prefix, f"it has `{name}`, which is elsewhere")
             if name < last or (name == last and as_of is None):
@@ -58,6 +68,8 @@ def live_items(
             if as_of is None or _lived(item, prefix, as_of):
                 yield item
         token = page.get("nextPageToken")
+        if not isinstance(token, str | None):
+            raise _not_believed(prefix, "what names its next page is no text")
         if token in tokens:
             raise _not_believed(prefix, "its pages go in a circle")
         if token:
@@ -68,7 +80,7 @@ def described(item: Item, bucket: Uri) -> ObjectInfo:
     """Return what a resource says of its object.
 
     Raises:
-        StoreError: It lacks what every object has, or has a checksum of another length.
+        StoreError: It lacks what every object has, or has what none has.
     """
     uri = Uri(bucket.scheme, bucket.authority, str(item.get("name", "")))
     try:
@@ -82,14 +94,30 @@ def described(item: Item, bucket: Uri) -> ObjectInfo:
         )
         return ObjectInfo(
             uri=uri,
-            size=int(item["size"]),
-            version=VersionId(str(int(item["generation"]))),
+            size=_whole(item["size"]),
+            version=VersionId(str(_whole(item["generation"]))),
             tokens=Tokens(checksums=checksums),
-            encoding=item.get("contentEncoding") or None,
+            encoding=_text(item.get("contentEncoding")),
         )
     except (KeyError, TypeError, ValueError) as error:
         message = f"the store describes `{uri}` in a way that cannot be believed"
         raise StoreError(message, uri=str(uri)) from error
+
+
+def _whole(value: object) -> int:
+    """Return a number of 63 bits, which the API writes as text (format ``uint64``)."""
+    if type(value) not in {int, str}:
+        raise TypeError(value)
+    number = int(cast("int | str", value))
+    if not 0 <= number <= MAX_SIZE:
+        raise ValueError(value)
+    return number
+
+
+def _text(value: object) -> str | None:
+    if not isinstance(value, str | None):
+        raise TypeError(value)
+    return value or None
 
 
 def _lived(item: Item, prefix: Uri, moment: datetime) -> bool:

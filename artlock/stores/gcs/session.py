@@ -30,6 +30,7 @@ from artlock.stores.transfer import Transfer, gcs_client
 
 if TYPE_CHECKING:
     from google.auth.credentials import Credentials
+    from requests import PreparedRequest
 
     from artlock.model.manifest import Access
     from artlock.model.uri import Uri
@@ -61,6 +62,9 @@ def connect(uri: Uri, access: Access, endpoint: str) -> Connection:
     """
     credentials = _credentials(access, endpoint)
     session = AuthorizedSession(credentials)
+    # Without an answer of its own, requests would send what `~/.netrc` has for the host:
+    # instead of credentials, and where the source is to be read anonymously.
+    session.auth = _as_it_is
     ca_bundle = None
     if access.ca_bundle is not None:
         session.verify = access.ca_bundle
@@ -96,6 +100,11 @@ def endpoint_of(access: Access) -> str:
     """Return where the service is: the setting, the environment's emulator, or Google."""
     found = access.endpoint or os.environ.get("STORAGE_EMULATOR_HOST") or GOOGLE
     return (found if "://" in found else f"http://{found}").rstrip("/")
+
+
+def _as_it_is(request: PreparedRequest) -> PreparedRequest:
+    """Add nothing; the credentials are in the headers already, where there are some."""
+    return request
 
 
 def _credentials(access: Access, endpoint: str) -> Credentials:

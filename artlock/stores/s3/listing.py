@@ -168,11 +168,18 @@ def _at(group: list[Entry], moment: datetime) -> Entry | None:
     """
     best: tuple[datetime, Entry] | None = None
     for entry in group:
-        try:
-            modified = datetime.fromisoformat(entry.modified)
-        except ValueError:
-            reason = f"a version of `{entry.key}` has no time"
-            raise PageError(reason) from None
+        modified = _time_of(entry)
         if modified <= moment and (best is None or modified > best[0]):
             best = (modified, entry)
     return None if best is None else best[1]
+
+
+def _time_of(entry: Entry) -> datetime:
+    reason = f"a version of `{entry.key}` has no time"
+    try:
+        modified = datetime.fromisoformat(entry.modified)
+    except ValueError:
+        raise PageError(reason) from None
+    if modified.tzinfo is None:
+        raise PageError(reason)
+    return modified

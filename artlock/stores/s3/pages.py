@@ -9,14 +9,22 @@ say so by the absence of ``EncodingType``, which may stand after the keys.
 
 from __future__ import annotations
 
+import re
 import xml.etree.ElementTree as ET
 from dataclasses import dataclass
 from typing import NamedTuple, NoReturn
 from urllib.parse import unquote_plus
 
+from artlock.model.lock import MAX_SIZE
+
 _ROOTS = frozenset({"ListVersionsResult", "ListVersionsResponse", "ListBucketResult"})
 _RECORDS = ("Version", "DeleteMarker", "Contents")
 _FLAGS = {"true": True, "false": False}
+_VISIBLE = re.compile(r"[!#-\[\]-~]*")
+"""What S3's version IDs are made of, and rows can hold."""
+_MAX_VERSION = 1024
+_UNSENDABLE = re.compile(r'[\x00-\x1f\x7f"]')
+"""What no etag has (RFC 9110 §8.8.3), so that a request could not be conditional on it."""
 
 
 class PageError(ValueError):
@@ -73,7 +81,7 @@ def parse_page(body: bytes) -> Page:
     Raises:
         CutPageError: It is cut.
         PageError: It is another document, has a DTD, lacks an element that S3
-            always sends, or a key cannot be decoded.
+            always sends, or one of them is what S3 never sends.
     """
     # No XML in UTF-8 has a zero byte, and all in UTF-16 has: it could spell what follows
     # otherwise, as expat prefers a byte order mark to the encoding that it is given.
@@ -148,7 +156,28 @@ def _entries(root: ET.Element, space: str, *, is_encoded: bool) -> list[Entry]:
                 )
             )
         )
+    _check_values(entries)
     return entries
+
+
+def _check_values(entries: list[Entry]) -> None:
+    """Refuse values that S3 does not have: a lockfile could not hold them (hazard 4.16).
+
+    Raises:
+        ValueError: There is one.
+    """
+    for entry in entries:
+        if not 0 <= entry.size <= MAX_SIZE:
+            reason = f"`{entry.key}` has a size of {entry.size} bytes"
+            raise ValueError(reason)
+    versions = [entry.version for entry in entries]
+    if (
+        not _VISIBLE.fullmatch("".join(versions))
+        or max(map(len, versions), default=0) > _MAX_VERSION
+    ):
+        raise ValueError("it has a version that is none")  # noqa: EM101, TRY003 - one fact
+    if _UNSENDABLE.search("".join([entry.etag for entry in entries])):
+        raise ValueError("it has an etag that is none")  # noqa: EM101, TRY003 - one fact
 
 
 def _missing(name: str) -> NoReturn:

@@ -88,7 +88,7 @@ def test_an_absent_index_is_empty(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "spoil", ["magic", "hash", "bit", "cut", "empty", "columns", "type"]
+    "spoil", ["magic", "hash", "bit", "cut", "empty", "columns", "type", "name"]
 )
 def test_3_25_a_damaged_index_is_empty(tmp_path: Path, spoil: str) -> None:
     (tmp_path / "f").write_bytes(b"text")
@@ -107,7 +107,10 @@ def test_3_25_a_damaged_index_is_empty(tmp_path: Path, spoil: str) -> None:
     elif spoil == "empty":
         data.clear()
     else:
-        payload[1] = payload[1] * 2 if spoil == "columns" else 5
+        if spoil == "name":
+            payload[7] = []
+        else:
+            payload[1] = payload[1] * 2 if spoil == "columns" else 5
         other = msgspec.msgpack.encode(payload)
         data = bytearray(_MAGIC + blake3(other, key=SECRET).digest() + other)
     path.write_bytes(data)

@@ -9,6 +9,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -295,6 +296,11 @@ def test_4_4_a_cut_body_of_an_odd_key_is_unavailable(place: GcsPlace, kind: str)
 # -- listings that are not to be believed ------------------------------------------
 
 
+def _page(**spoilt: object) -> bytes:
+    item = {"name": "tree/a", "size": "1", "generation": "1", **spoilt}
+    return json.dumps({"kind": "storage#objects", "items": [item]}).encode()
+
+
 @pytest.mark.parametrize(
     "body",
     [
@@ -311,6 +317,19 @@ def test_4_4_a_cut_body_of_an_odd_key_is_unavailable(place: GcsPlace, kind: str)
         b'"generation": "1", "crc32c": "AAA="}]}',
         b'{"kind": "storage#objects", "items": [{"size": "1", "generation": "1"}]}',
         b'{"kind": "storage#objects", "items": 7}',
+        b'{"kind": "storage#objects", "items": null}',
+        b'{"kind": "storage#objects", "items": {"tree/a": 1}}',
+        b'{"kind": "storage#objects", "nextPageToken": [1]}',
+        _page(name=7),
+        _page(name="tree/\ud800"),
+        _page(size="-1"),
+        _page(size=1.5),
+        _page(size=float("inf")),
+        _page(size=2**63),
+        _page(generation=float("inf")),
+        _page(generation="-1"),
+        _page(generation=True),
+        _page(contentEncoding=7),
         b'{"kind": "storage#objects", "items": ["tree/a"]}',
         b'{"kind": "storage#objects", "items": [{"name": "other/a", "size": "1", '
         b'"generation": "1"}]}',
@@ -666,6 +685,29 @@ def test_credentials_sign_listings_heads_and_reads(
     assert len(secure.requests) == 5
     for request in secure.requests:
         assert request.header("Authorization") == "Bearer canary-token"
+
+
+@pytest.mark.parametrize(
+    ("anonymous", "wanted"), [(True, None), (False, "Bearer canary-token")]
+)
+def test_5_4_a_login_in_netrc_is_not_sent(
+    tokens: TokenServer,
+    secure: HttpServer,
+    anonymous: bool,  # noqa: FBT001 - a parameter of the test
+    wanted: str | None,
+) -> None:
+    netrc = Path(os.environ["HOME"], ".netrc")
+    netrc.write_text("default login canary password canary\n")
+    netrc.chmod(0o600)
+    serve_object(secure)
+    access = replace(access_to(secure), anonymous=anonymous)
+    store = GcsStore(StoreContext(access=access), patience_s=0)
+    (info,) = store.scan(Uri.parse("gs://bucket/"))
+    assert body_of(store, pin_of(info)) == b"hello"
+    store.close()
+    sent = {request.header("Authorization") for request in secure.requests}
+    assert sent == {wanted}
+    assert tokens.asked == (0 if anonymous else 1)
 
 
 def test_anonymous_sends_no_credentials(tokens: TokenServer, secure: HttpServer) -> None:

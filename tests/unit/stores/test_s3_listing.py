@@ -161,6 +161,26 @@ def test_1_11_a_page_that_lacks_something_is_no_page(
         parse_page(text.replace(*damage))
 
 
+@pytest.mark.parametrize(
+    ("damage", "problem"),
+    [
+        ((b"<Size>1<", b"<Size>-1<"), "`t/a` has a size of -1 bytes"),
+        ((b"<Size>1<", b"<Size>9223372036854775808<"), "has a size of 9223372036854775808"),
+        ((b"<VersionId>v<", b"<VersionId>v w<"), "a version that is none"),
+        ((b"<VersionId>v<", b"<VersionId>" + b"v" * 1025 + b"<"), "a version that is none"),
+        ((b"&quot;e&quot;", b"&quot;e&#10;&quot;"), "an etag that is none"),
+        ((b"&quot;e&quot;", b"&quot;e&quot;f&quot;"), "an etag that is none"),
+    ],
+)
+def test_4_16_a_page_with_what_s3_never_sends_is_no_page(
+    damage: tuple[bytes, bytes], problem: str
+) -> None:
+    text = rendered([entry()])
+    assert damage[0] in text
+    with pytest.raises(PageError, match=problem):
+        parse_page(text.replace(*damage))
+
+
 @given(st.data())
 def test_1_11_a_page_that_is_cut_is_no_page(data: st.DataObject) -> None:
     text = rendered([entry("a"), entry("b")])
@@ -209,6 +229,11 @@ def test_only_listings_are_taken_for_listings() -> None:
         ([entry("other")], SORTED, "`other` is not below `t/`"),
         ([entry("")], UNSORTED, "is not below"),
         ([entry()], Rules(prefix="t/", is_sorted=True, as_of=START), "has no time"),
+        (
+            [entry()._replace(modified="2026-01-01T00:00:00")],
+            Rules(prefix="t/", is_sorted=True, as_of=START),
+            "has no time",
+        ),
     ],
 )
 def test_1_10_a_listing_that_contradicts_itself_is_not_believed(
