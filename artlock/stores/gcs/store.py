@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from google.cloud.storage.retry import DEFAULT_RETRY
 
 from artlock.errors import BucketNotFoundError, ObjectNotFoundError, StoreError
+from artlock.model.retention import Retention, Unread, Versioning
 from artlock.stores.base import missing_bucket
-from artlock.stores.gcs.failures import Action, translated, unavailable
+from artlock.stores.gcs.failures import Action, ForbiddenError, translated, unavailable
 from artlock.stores.gcs.listing import FIELDS, Item, described, live_items
+from artlock.stores.gcs.retention import protection_of, retention_of
 from artlock.stores.gcs.session import GOOGLE, Connection, connect, endpoint_of
 from artlock.stores.transfer import (
     CONNECT_TIMEOUT,
@@ -132,12 +135,13 @@ class GcsStore:
                 blob = self._blob(uri, version)
                 blob.reload(timeout=_TIMEOUT, retry=self._retry)
                 resource = _resource(blob)
+                protection = protection_of(blob._properties)  # noqa: SLF001 - has no view of all
         except ObjectNotFoundError as error:
             self._check_bucket(uri)
             if version is None:
                 raise
             raise _missing_version(uri) from error
-        return described(resource, uri)
+        return replace(described(resource, uri), protection=protection)
 
     def _check_bucket(self, uri: Uri) -> None:
         """Raise ``BucketNotFoundError`` if the bucket certainly does not exist."""
@@ -158,6 +162,27 @@ class GcsStore:
             raise missing_bucket(uri) from None
         except StoreError:
             return  # it may be there, and what was found out about the object holds
+
+    def retention(self, uri: Uri) -> Retention:
+        """Return the settings of the bucket, as ``TellsRetention.retention`` promises.
+
+        One request. The permission for it is for all of them.
+        """
+        try:
+            with translated(uri, Action.DESCRIBE_BUCKET):
+                bucket = self._bucket(uri)
+                bucket.reload(timeout=_TIMEOUT, retry=self._retry)
+        except ForbiddenError:
+            hint = f"ask for the permission `{Action.DESCRIBE_BUCKET}`"
+            unread = Unread("the settings of the bucket", hint)
+            return Retention(versioning=Versioning.UNKNOWN, unread=(unread,))
+        # Its own views leave out what is newer than they are.
+        resource = bucket._properties  # noqa: SLF001 - see above
+        try:
+            return retention_of(resource)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            message = f"the settings of `{uri.authority}` are not to be believed"
+            raise StoreError(message, uri=str(uri)) from error
 
     def read(self, pin: Pin, span: Span | None = None) -> Iterator[Buffer]:
         """Yield the bytes of one version of an object, as ``Store.read`` promises.
