@@ -16,7 +16,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from datetime import datetime
 
 
@@ -92,10 +92,13 @@ class Unread:
     Attributes:
         setting: What it is, for a message: ``the lifecycle rules``.
         hint: What would help: as a rule a permission.
+        only_protects: Whether it can only tell that versions are protected, so that it
+            matters only where some may be lost.
     """
 
     setting: str
     hint: str
+    only_protects: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,6 +122,14 @@ class Retention:
     restorable_days: int = 0
     protects: bool = False
     unread: tuple[Unread, ...] = ()
+
+    def keeps(self, *, has_version: bool) -> bool:
+        """Tell whether a row can still be had after its object was overwritten."""
+        return has_version and self.versioning is not Versioning.OFF
+
+    def covering(self, key: str, size: int) -> tuple[int, ...]:
+        """Return the places of the rules that cover an object: few rows differ in them."""
+        return tuple(n for n, rule in enumerate(self.rules) if rule.covers(key, size))
 
 
 class Since(StrEnum):
@@ -157,7 +168,7 @@ class Fate:
 
 
 def fates(
-    retention: Retention, key: str, size: int, *, has_version: bool
+    retention: Retention, covering: Iterable[int], *, has_version: bool
 ) -> tuple[Fate, ...]:
     """Return what the rules of its bucket do to a row, in the order of the rules.
 
@@ -167,12 +178,11 @@ def fates(
 
     Args:
         retention: The bucket's settings.
-        key: Of the object.
-        size: In bytes.
+        covering: Places of the rules that cover the row; see ``Retention.covering``.
         has_version: Whether the row names a version.
     """
-    is_kept = has_version and retention.versioning is not Versioning.OFF
-    rules = [rule for rule in retention.rules if rule.covers(key, size)]
+    is_kept = retention.keeps(has_version=has_version)
+    rules = [retention.rules[place] for place in covering]
     archiving = [rule for rule in rules if rule.archives_to is not None]
     deleting = [rule for rule in rules if rule.archives_to is None]
     # Where nothing is kept, a rule that acts on current versions ends them for good;

@@ -11,8 +11,11 @@ from artlock.cli.output import count, human_size
 from artlock.errors import EXIT_NO, EXIT_OK, gravest
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from artlock.cli.options import Shell
     from artlock.cli.output import Output
+    from artlock.errors import ArtlockError
     from artlock.ops.drift import DriftReport
     from artlock.ops.status import StatusReport
 
@@ -71,10 +74,13 @@ def show_drift(output: Output, report: DriftReport) -> dict[str, object]:
             {"artifact": d.artifact, "path": d.path, "kind": str(d.kind), "uri": d.uri}
             for d in report.drifts
         ],
-        "errors": [
-            {"code": e.code, "message": e.message, "hint": e.hint} for e in report.errors
-        ],
+        "errors": failures_json(report.errors),
     }
+
+
+def failures_json(errors: Iterable[ArtlockError]) -> list[dict[str, object]]:
+    """Return what ``--json`` says of errors that did not end the command."""
+    return [{"code": e.code, "message": e.message, "hint": e.hint} for e in errors]
 
 
 def _show(output: Output, report: StatusReport) -> None:

@@ -27,6 +27,14 @@ _UNDERSTOOD = frozenset(
         "numNewerVersions",
     }
 )
+_UNTOLD = {
+    "createdBefore": "was written before {}",
+    "noncurrentTimeBefore": "was replaced before {}",
+    "matchesStorageClass": "has the storage class {}",
+    "customTimeBefore": "has a custom time before {}",
+    "daysSinceCustomTime": "has a custom time {} days ago",
+}
+"""Conditions about what a lockfile does not hold, as the end of "if it ..."."""
 
 
 def retention_of(bucket: Resource) -> Retention:
@@ -108,16 +116,8 @@ def _rules(place: int, item: Resource) -> Iterator[Rule]:
 def _provided(condition: Resource) -> Iterator[str]:
     """Yield what a lockfile does not tell; conditions that are new to artlock too."""
     for key, value in condition.items():
-        match key:
-            case "createdBefore":
-                yield f"was written before {value}"
-            case "noncurrentTimeBefore":
-                yield f"was replaced before {value}"
-            case "matchesStorageClass":
-                yield f"has the storage class {' or '.join(map(str, value))}"
-            case "customTimeBefore":
-                yield f"has a custom time before {value}"
-            case "daysSinceCustomTime":
-                yield f"has a custom time {value} days ago"
-            case _ if key not in _UNDERSTOOD:
-                yield f"meets the condition `{key}`"
+        if key in _UNTOLD:
+            told = " or ".join(value) if isinstance(value, list) else value
+            yield _UNTOLD[key].format(told)
+        elif key not in _UNDERSTOOD:
+            yield f"meets the condition `{key}`"

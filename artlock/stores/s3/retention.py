@@ -160,9 +160,8 @@ def _versioning(answer: Answer | None) -> Versioning:
 
 
 def _locks(answer: Answer | None) -> bool:
-    if answer is None:
-        return True  # it may: a head tells at least what this user may see
-    return answer.get("ObjectLockConfiguration", {}).get("ObjectLockEnabled") == "Enabled"
+    settings: Answer = (answer or {}).get("ObjectLockConfiguration", {})
+    return settings.get("ObjectLockEnabled") == "Enabled"
 
 
 def _unread(error: ClientError, uri: Uri, action: Action) -> Unread:
@@ -172,9 +171,11 @@ def _unread(error: ClientError, uri: Uri, action: Action) -> Unread:
         StoreError: It is no refusal of this one setting.
     """
     found = translate(error, uri, action)
-    setting = action.verb.removeprefix("reading ").removesuffix(" of")
     if isinstance(found, ForbiddenError):
-        return Unread(setting, f"ask for the permission `{action.permission}`")
-    if status_of(error) in _NOT_SPOKEN:
-        return Unread(setting, "this server does not tell it; ask whoever runs it")
-    raise found from error
+        hint = f"ask for the permission `{action.permission}`"
+    elif status_of(error) in _NOT_SPOKEN:
+        hint = "this server does not tell it: ask whoever runs it"
+    else:
+        raise found from error
+    setting = action.verb.removeprefix("reading ").removesuffix(" of")
+    return Unread(setting, hint, only_protects=action is Action.OBJECT_LOCK)
