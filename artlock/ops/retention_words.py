@@ -47,9 +47,7 @@ def overwritable_text(retention: Retention, bucket: str) -> str:
     if retention.versioning is Versioning.OFF:
         why = f"is lost when it is overwritten or deleted: `{bucket}` keeps no versions"
     elif retention.versioning is Versioning.SUSPENDED:
-        why = (
-            f"is lost when it is overwritten or deleted: `{bucket}` has suspended versions"
-        )
+        why = f"is lost when it is overwritten or deleted: `{bucket}` keeps none now"
     if retention.least_days:
         least = _days(retention.least_days)
         why += f"; a retention policy forbids both for the first {least}"

@@ -66,6 +66,11 @@ def show_drift(output: Output, report: DriftReport) -> dict[str, object]:
     if report.drifts:
         kinds = ", ".join(f"{n:,} {kind}" for kind, n in report.counts().items())
         output.say(f"Sources have moved on: {kinds}")
+        if report.counts().get("archived"):
+            output.say(
+                "hint: restore what is archived before `artlock sync`, for example with "
+                "`aws s3api restore-object`"
+            )
         output.say("hint: `artlock update --dry-run` shows what would change")
     elif not report.errors:
         output.say(f"Sources are as locked: {count(report.objects, 'object')}")
