@@ -11,7 +11,6 @@ less often, so a deadline says when an object *may* be deleted.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -148,8 +147,8 @@ class Fate:
         rules: Names of the rules that do it: where there are two, the first makes the
             version noncurrent and the second deletes it.
         archives_to: See ``Rule``; ``None`` if it is deleted.
-        since: What ``days`` are counted from. ``REPLACED`` is the one that takes somebody
-            who writes or deletes; the others come by themselves.
+        since: What ``days`` are counted from. ``REPLACED`` takes somebody who writes or
+            deletes; the others come by themselves, unless newer versions must exist.
         days: When it ends.
         date: With ``Since.DATE``: the moment.
         least_days: It does not end before it is so old.
@@ -200,10 +199,7 @@ def fates(
         if rule.phase is Phase.CURRENT:
             continue
         found.append(_replaced(rule, least=retention.least_days))
-        if not rule.newer:
-            found += [
-                _in_turn(first, rule, least=retention.least_days) for first in expiring
-            ]
+        found += [_in_turn(first, rule, least=retention.least_days) for first in expiring]
     return tuple(_earliest(found))
 
 
@@ -255,13 +251,18 @@ def _in_turn(first: Rule, last: Rule, *, least: int) -> Fate:
         days=max(first.days_written + days, least) if first.date is None else days,
         date=first.date,
         least_days=0 if first.date is None else least,
+        newer=last.newer,
         provided=tuple(dict.fromkeys((*first.provided, *last.provided))),
     )
 
 
 def _comes_first(one: Fate, other: Fate) -> bool:
     """Tell whether ``one`` ends a version no later than ``other``, whatever happens."""
-    if one.archives_to != other.archives_to or not {*one.provided} <= {*other.provided}:
+    if (
+        one.archives_to != other.archives_to
+        or one.newer > other.newer
+        or not {*one.provided} <= {*other.provided}
+    ):
         return False
     if one.since is Since.WRITTEN:
         ends = other.days if other.since is Since.WRITTEN else other.least_days
@@ -269,5 +270,5 @@ def _comes_first(one: Fate, other: Fate) -> bool:
     if one.since is not other.since or one.least_days > other.least_days:
         return False
     if one.date is not None and other.date is not None:
-        return one.date + timedelta(one.days) <= other.date + timedelta(other.days)
-    return one.days <= other.days and one.newer <= other.newer
+        return (one.date, one.days) <= (other.date, other.days) and one.days <= other.days
+    return one.days <= other.days

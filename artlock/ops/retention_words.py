@@ -25,7 +25,8 @@ def fate_text(fate: Fate) -> str:
     if fate.least_days:
         when += f", once it is {_days(fate.least_days)} old"
     if fate.newer:
-        when += f", once there are {fate.newer} newer versions"
+        versions = "version is" if fate.newer == 1 else "versions are"
+        when += f", once {fate.newer} newer {versions} there"
     if fate.provided:
         when += f", if it {' and '.join(fate.provided)}"
     named = " and then ".join(f"`{name}`" for name in fate.rules)
@@ -96,6 +97,7 @@ def unread_text(setting: str, bucket: str) -> str:
 
 def _when(fate: Fate) -> str:
     days = _days(fate.days)
+    alone = "" if fate.newer else ", though nobody touches it"
     match fate.since:
         case Since.REPLACED if not fate.days:
             return "when it is replaced or deleted"
@@ -103,9 +105,9 @@ def _when(fate: Fate) -> str:
             return f"{days} after it is replaced or deleted"
         case Since.DATE:
             after = f"{days} after " if fate.days else "on "
-            return f"{after}{fate.date:%Y-%m-%d}, though nobody touches it"
+            return f"{after}{fate.date:%Y-%m-%d}{alone}"
         case Since.WRITTEN:
-            return f"{days} after it was written, though nobody touches it"
+            return f"{days} after it was written{alone}"
 
 
 def _days(days: int) -> str:
