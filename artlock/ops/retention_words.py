@@ -48,7 +48,7 @@ def overwritable_text(retention: Retention, bucket: str) -> str:
     if retention.versioning is Versioning.OFF:
         why = f"is lost when it is overwritten or deleted: `{bucket}` keeps no versions"
     elif retention.versioning is Versioning.SUSPENDED:
-        why = f"is lost when it is overwritten or deleted: `{bucket}` keeps none now"
+        why = f"is lost when it is overwritten or deleted: `{bucket}` keeps no versions now"
     if retention.least_days:
         least = _days(retention.least_days)
         why += f"; a retention policy forbids both for the first {least}"
@@ -97,7 +97,7 @@ def unread_text(setting: str, bucket: str) -> str:
 
 def _when(fate: Fate) -> str:
     days = _days(fate.days)
-    alone = "" if fate.newer else ", though nobody touches it"
+    alone = "" if fate.newer else ", even if nobody touches it"
     match fate.since:
         case Since.REPLACED if not fate.days:
             return "when it is replaced or deleted"

@@ -110,7 +110,9 @@ def _show_retention(output: Output, report: RetentionReport) -> None:
         of = count(report.objects, "object")
         output.say(f"Sources may lose what is locked: {report.at_risk:,} of {of}")
     elif not report.exit_code:
-        output.say(f"Sources keep what is locked: {count(report.objects, 'object')}")
+        output.say(
+            f"The sources' settings keep what is locked: {count(report.objects, 'object')}"
+        )
     for hint in hints:
         output.say(f"hint: {hint}")
 
