@@ -187,7 +187,7 @@ class _Judgement:
         self.at_risk = 0
 
     def findings(self) -> list[RetentionFinding]:
-        """Return what there is to say, the gravest first within a kind's order."""
+        """Return what there is to say, kind by kind; rules in the order of the bucket."""
         rows = list(self._locked.uris())
         if not rows:
             return []
@@ -217,7 +217,8 @@ class _Judgement:
                 elif row.path not in safe:
                     expiring[fate].append((row, uri))
         for fate, found in expiring.items():
-            yield self._ending(RetentionKind.EXPIRES, fate, found)
+            soft = retention.restorable_days
+            yield self._ending(RetentionKind.EXPIRES, fate, found, restorable_days=soft)
         for has_version, found in loose.items():
             yield self._finding(
                 RetentionKind.OVERWRITABLE,
@@ -283,12 +284,17 @@ class _Judgement:
         return protected, gone
 
     def _ending(
-        self, kind: RetentionKind, fate: Fate, rows: list[_Row]
+        self,
+        kind: RetentionKind,
+        fate: Fate,
+        rows: list[_Row],
+        *,
+        restorable_days: int = 0,
     ) -> RetentionFinding:
         return self._finding(
             kind,
             rows,
-            text=words.fate_text(fate),
+            text=words.fate_text(fate, restorable_days=restorable_days),
             hint=words.fate_hint(fate),
             rules=fate.rules,
             days=fate.days,

@@ -16,8 +16,13 @@ COPY = "keep a copy: `mirrors`, or a cache that is not pruned"
 NOT_KEPT = "whoever owns the source can change or remove it at any time"
 
 
-def fate_text(fate: Fate) -> str:
-    """Return how a version ends: ``is lost 30 days after it is replaced or deleted``."""
+def fate_text(fate: Fate, *, restorable_days: int = 0) -> str:
+    """Return how a version ends: ``is lost 30 days after it is replaced or deleted``.
+
+    Args:
+        fate: How it ends.
+        restorable_days: See ``Retention``.
+    """
     end = "is lost"
     if fate.archives_to is not None:
         end = f"must be restored from {fate.archives_to} before it can be read,"
@@ -31,7 +36,8 @@ def fate_text(fate: Fate) -> str:
         when += f", if it {' and '.join(fate.provided)}"
     named = " and then ".join(f"`{name}`" for name in fate.rules)
     rules = "rule" if len(fate.rules) == 1 else "rules"
-    return f"{end} {when} (lifecycle {rules} {named})"
+    text = f"{end} {when} (lifecycle {rules} {named})"
+    return text if fate.archives_to is not None else text + _restorable(restorable_days)
 
 
 def fate_hint(fate: Fate) -> str:
@@ -52,10 +58,7 @@ def overwritable_text(retention: Retention, bucket: str) -> str:
     if retention.least_days:
         least = _days(retention.least_days)
         why += f"; a retention policy forbids both for the first {least}"
-    if retention.restorable_days:
-        soft = _days(retention.restorable_days)
-        why += f"; soft delete can bring it back for {soft}, as another version"
-    return why
+    return why + _restorable(retention.restorable_days)
 
 
 def overwritable_hint(retention: Retention, *, has_versions: bool) -> str:
@@ -92,7 +95,7 @@ def protected_text(ends: Sequence[datetime], *, held: int) -> str:
 
 def unread_text(setting: str, bucket: str) -> str:
     """Return what an unread setting means."""
-    return f"is kept for an unknown time: {setting} of `{bucket}` may not be read"
+    return f"is kept for an unknown time: {setting} of `{bucket}` cannot be read"
 
 
 def _when(fate: Fate) -> str:
@@ -108,6 +111,12 @@ def _when(fate: Fate) -> str:
             return f"{after}{fate.date:%Y-%m-%d}{alone}"
         case Since.WRITTEN:
             return f"{days} after it was written{alone}"
+
+
+def _restorable(days: int) -> str:
+    if not days:
+        return ""
+    return f"; soft delete can bring it back for {_days(days)}, as another version"
 
 
 def _days(days: int) -> str:

@@ -894,8 +894,13 @@ def test_4_9_who_may_read_nothing_is_told_each_permission(
     assert found.versioning is Versioning.UNKNOWN
 
 
-def test_a_server_that_does_not_know_a_setting_is_no_failure(place: S3Place) -> None:
-    unknown = s3_error(501, "NotImplemented", matches=LIFECYCLE)
+@pytest.mark.parametrize(
+    ("status", "code"), [(501, "NotImplemented"), (405, "MethodNotAllowed")]
+)
+def test_a_server_that_does_not_know_a_setting_is_no_failure(
+    place: S3Place, status: int, code: str
+) -> None:
+    unknown = s3_error(status, code, matches=LIFECYCLE)
     with place.open(unknown) as store:
         (unread,) = store.retention(place.root).unread
     assert "this server" in unread.hint

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from artlock.cli.options import command, option
-from artlock.cli.output import count, escape, human_size
+from artlock.cli.output import count, escape, escape_line, human_size
 from artlock.errors import gravest
 from artlock.model.tokens import Trust
 
@@ -101,7 +101,7 @@ def _show_retention(output: Output, report: RetentionReport) -> None:
         have = f"{count(finding.objects, 'object')}, {human_size(finding.size)}"
         which = "it" if finding.objects == 1 else "each"
         text = f"{finding.artifact}: {have}: {which} {finding.text}"
-        output.data(f"{finding.kind}: {escape(text)}")
+        output.data(f"{finding.kind}: {escape_line(text)}")
         if finding.hint:
             hints[finding.hint] = None
     for error in report.errors:
@@ -114,7 +114,7 @@ def _show_retention(output: Output, report: RetentionReport) -> None:
             f"The sources' settings keep what is locked: {count(report.objects, 'object')}"
         )
     for hint in hints:
-        output.say(f"hint: {hint}")
+        output.say(f"hint: {escape_line(hint)}")
 
 
 def _finding_json(finding: RetentionFinding) -> dict[str, object]:

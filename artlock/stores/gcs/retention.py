@@ -57,8 +57,8 @@ def retention_of(bucket: Resource) -> Retention:
         ),
         unread=tuple(
             Unread(
-                f"lifecycle rule `#{place}`, which does `{item['action']['type']}`,",
-                "upgrade artlock, or look at the rule",
+                f"lifecycle rule `#{place}`, which is to `{item['action']['type']}`,",
+                "look at the rule; a later artlock may know it",
             )
             for place, item in rules
             if item["action"]["type"] not in {"Delete", *_HARMLESS}
