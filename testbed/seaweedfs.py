@@ -77,6 +77,10 @@ class SeaweedFS(EmbeddedServer):
       ``d.txt`` without a sign, also with pages of 1000. ListObjectsV2 has it, but out of
       order; it loses ``a`` beside ``a/b`` if a page ends between them. A listing that
       fits in one page is complete and sorted.
+    * Lifecycle rules that expire are kept and told as they were put; those that move
+      objects to another class are refused with 501. Objects of the class GLACIER are
+      read like any other. Object Lock, its defaults and its headers are there; to ask for
+      it takes the action Admin.
     * ``a//b`` is stored as ``a/b``, ``/a`` as ``a`` and ``a\b`` as ``a/b``.
     """
 
@@ -124,17 +128,24 @@ class SeaweedFS(EmbeddedServer):
         return client
 
     def create_bucket(
-        self, name: str, versioning: Literal["Enabled", "Suspended"] | None = "Enabled"
+        self,
+        name: str,
+        versioning: Literal["Enabled", "Suspended"] | None = "Enabled",
+        *,
+        locks: bool = False,
     ) -> None:
         """Make a bucket and write to it once, so that later writes find it ready.
 
         Args:
             name: At least three characters.
             versioning: None is a bucket that never had versions.
+            locks: Whether it has Object Lock, and so versions too.
 
         """
         client = self.client()
-        _patiently(lambda: client.create_bucket(Bucket=name))
+        _patiently(
+            lambda: client.create_bucket(Bucket=name, ObjectLockEnabledForBucket=locks)
+        )
         _patiently(lambda: client.put_object(Bucket=name, Key="ready", Body=b"ready"))
         client.delete_object(Bucket=name, Key="ready")
         if versioning is not None:

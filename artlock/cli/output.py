@@ -32,6 +32,11 @@ def escape(text: str) -> str:
     return shown.encode("utf-8", "backslashreplace").decode()
 
 
+def escape_line(text: str) -> str:
+    """Return ``text`` escaped as by ``escape``, with its line breaks: a line stays one."""
+    return escape(text).replace("\n", "\\n")
+
+
 def human_size(size: int) -> str:
     """Return bytes in decimal units: ``999 B``, ``1.2 kB``, ``3.4 GB``."""
     value = float(size)

@@ -17,6 +17,23 @@ VersionId = NewType("VersionId", str)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Protection:
+    """What keeps one version from being deleted by anybody, lifecycle rules included.
+
+    Attributes:
+        until: The moment (UTC) at which it ends, or ``None`` where no term is set.
+        is_held: Whether it is held without a term: a legal hold, GCS's holds.
+    """
+
+    until: datetime | None = None
+    is_held: bool = False
+
+    def lasts(self, now: datetime) -> bool:
+        """Tell whether it is in force."""
+        return self.is_held or (self.until is not None and self.until > now)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ObjectInfo:
     """One object as a listing or a head described it.
 
@@ -30,6 +47,8 @@ class ObjectInfo:
         modified: UTC, for ``as-of`` and for messages; ``None`` where it was not asked for.
         archived: The storage class if it must be restored before a read, else ``None``.
         encoding: ``Content-Encoding`` as stored, where the store says so.
+        protection: What keeps it from being deleted; told by heads only, and only where
+            the store lets this user see it. Its absence is no promise.
     """
 
     uri: Uri
@@ -39,3 +58,4 @@ class ObjectInfo:
     modified: datetime | None = None
     archived: str | None = None
     encoding: str | None = None
+    protection: Protection | None = None

@@ -47,8 +47,9 @@ class DriftKind(StrEnum):
     """What a source did to an object since it was locked.
 
     ``CHANGED``, ``DELETED`` and ``SAME_BYTES`` leave the locked version retrievable; after
-    ``OVERWRITTEN`` and ``GONE`` the locked bytes are only in a cache or mirror. ``DENIED``
-    means that the store would not tell.
+    ``OVERWRITTEN`` and ``GONE`` the locked bytes are only in a cache or mirror. After
+    ``ARCHIVED`` the locked version must be restored before it can be read, whatever else
+    became of its object. ``DENIED`` means that the store would not tell.
     """
 
     ADDED = "added"
@@ -56,6 +57,7 @@ class DriftKind(StrEnum):
     OVERWRITTEN = "overwritten"
     DELETED = "deleted"
     GONE = "gone"
+    ARCHIVED = "archived"
     DENIED = "denied"
     SAME_BYTES = "same-bytes"
 
@@ -101,8 +103,9 @@ def find_drift(project: Project, names: Sequence[str] = ()) -> DriftReport:
     """Compare what is locked with what the sources hold now.
 
     One listing for 1,000 objects, no bytes from a network; a request for each object that
-    differs and has a version, to learn whether that version is still there. Objects in
-    shared storage have nothing but their bytes, so those of equal size are read.
+    differs and has a version, to learn whether that version is still there, and for each
+    that is listed in an archive class, to learn whether it is restored. Objects in shared
+    storage have nothing but their bytes, so those of equal size are read.
 
     Raises:
         LockfileError: There is no lockfile, or it is not valid.
@@ -151,7 +154,7 @@ class _Comparison:
         doubtful = [
             (row, info)
             for path, row in rows.items()
-            if (info := now.get(path)) is None or not same_state(row, info)
+            if (info := now.get(path)) is None or info.archived or not same_state(row, info)
         ]
         judged = each(
             lambda pair: self._judge(*pair),
@@ -184,7 +187,9 @@ class _Comparison:
         return Drift(self._artifact.name, path, kind, str(uri))
 
     def _judge(self, row: LockedObject, info: ObjectInfo | None) -> DriftKind | None:
-        """Say what became of a row whose state the store does not show now."""
+        """Say what became of a row that the store does not show ready to be read."""
+        if info is not None and same_state(row, info):
+            return self._asleep(row)
         if row.version:
             lost = self._lost(row)
             if lost is not None:
@@ -202,12 +207,26 @@ class _Comparison:
     def _lost(self, row: LockedObject) -> DriftKind | None:
         """Ask for the locked version itself; a 403 is never read as "gone" (hazard 4.9)."""
         try:
-            self._store.head(self._uris[row.path], VersionId(row.version))
+            info = self._head(row)
         except AccessDeniedError:
             return DriftKind.DENIED
         except ObjectNotFoundError:
             return DriftKind.GONE
-        return None
+        return DriftKind.ARCHIVED if info.archived else None
+
+    def _asleep(self, row: LockedObject) -> DriftKind | None:
+        """Ask for a row that is listed in an archive class: it may have been restored."""
+        try:
+            info = self._head(row)
+        except AccessDeniedError:
+            return DriftKind.ARCHIVED  # as far as the listing tells
+        except ObjectNotFoundError:
+            return DriftKind.GONE  # since it was listed
+        return DriftKind.ARCHIVED if info.archived else None
+
+    def _head(self, row: LockedObject) -> ObjectInfo:
+        version = VersionId(row.version) if row.version else None
+        return self._store.head(self._uris[row.path], version)
 
     def _is_unchanged_without_version(self, row: LockedObject, info: ObjectInfo) -> bool:
         if info.tokens.etag is None and row.tokens.etag is None:

@@ -14,6 +14,7 @@ from typing import Protocol, runtime_checkable
 from artlock.errors import BucketNotFoundError
 from artlock.model.manifest import Access
 from artlock.model.objects import ObjectInfo, VersionId
+from artlock.model.retention import Retention
 from artlock.model.uri import Uri
 from artlock.model.verification import Buffer
 
@@ -155,6 +156,24 @@ class TellsEtag(Protocol):
 
         Raises:
             StoreError: The object cannot be described.
+        """
+
+
+@runtime_checkable
+class TellsRetention(Protocol):
+    """A store whose buckets have settings that decide how long an object stays."""
+
+    def retention(self, uri: Uri) -> Retention | None:
+        """Return the settings of the bucket of ``uri``; ``None`` where there are none.
+
+        A few requests for a bucket, however much lies in it. A setting that may not be
+        read is among ``Retention.unread``, and the others are told.
+
+        Raises:
+            BucketNotFoundError: There is no such bucket.
+            AccessDeniedError: There are no credentials, or they are not valid.
+            StoreUnavailableError: The store did not answer; try again.
+            StoreError: An answer cannot be believed.
         """
 
 

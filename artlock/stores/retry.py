@@ -14,9 +14,10 @@ from datetime import datetime
 
 from artlock.errors import StoreUnavailableError
 from artlock.model.objects import ObjectInfo, VersionId
+from artlock.model.retention import Retention
 from artlock.model.uri import Uri
 from artlock.model.verification import Buffer
-from artlock.stores.base import Pin, Span, Store, TellsEtag
+from artlock.stores.base import Pin, Span, Store, TellsEtag, TellsRetention
 
 ATTEMPTS = 5
 """How often in all, without a byte in between."""
@@ -155,6 +156,11 @@ class Retrying:
         """Return what the other store tells; ``None`` if it is not one that tells."""
         store = self._store
         return store.etag_is_md5(pin) if isinstance(store, TellsEtag) else None
+
+    def retention(self, uri: Uri) -> Retention | None:
+        """Return what the other store returns; ``None`` if it is not one that tells."""
+        store = self._store
+        return store.retention(uri) if isinstance(store, TellsRetention) else None
 
     def close(self) -> None:
         """Close the other store."""

@@ -20,8 +20,9 @@ from artlock.errors import (
     StoreUnavailableError,
 )
 from artlock.model.objects import ObjectInfo, VersionId
+from artlock.model.retention import Versioning
 from artlock.model.uri import Uri
-from artlock.stores.base import Pin, Span, Store
+from artlock.stores.base import Pin, Span, Store, TellsRetention
 from testbed.faults import Fault, Matches, s3_error
 
 AWKWARD_NAMES = (
@@ -448,6 +449,18 @@ class StoreContract:
         ):
             body_of(store, pin)
 
+    def test_1_15_the_settings_of_a_bucket_are_told(
+        self, place: Place, store: Store
+    ) -> None:
+        self._needs(here=isinstance(store, TellsRetention), what="settings")
+        assert isinstance(store, TellsRetention)
+        found = store.retention(place.root)
+        assert found is not None
+        assert (found.versioning is Versioning.ON) == self.has_versions
+        assert not found.unread
+        with pytest.raises(BucketNotFoundError):
+            store.retention(place.nowhere)
+
     def test_only_our_errors_leave(self, place: Place) -> None:
         self._needs(here=self.has_network, what="network")
         cases = [(status, body) for status in BAD_STATUSES for body in BAD_BODIES]
@@ -471,6 +484,13 @@ class StoreContract:
                 if self.has_listings:
                     with pytest.raises((StoreError, PolicyError)):
                         list(store.scan(place.root))
+                if isinstance(store, TellsRetention):
+                    try:
+                        retention = store.retention(place.root)
+                    except StoreError:
+                        continue
+                    assert retention is not None
+                    assert retention.unread  # a refusal; nothing else is an answer
 
     def test_only_our_errors_leave_when_nobody_answers(self, place: Place) -> None:
         self._needs(here=self.has_network, what="network")

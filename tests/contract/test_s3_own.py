@@ -5,6 +5,7 @@ import secrets
 import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import pytest
@@ -20,7 +21,8 @@ from artlock.errors import (
 )
 from artlock.model.digest import Checksum, ChecksumAlgorithm, Digest, DigestAlgorithm
 from artlock.model.manifest import Access
-from artlock.model.objects import VersionId
+from artlock.model.objects import Protection, VersionId
+from artlock.model.retention import Phase, Retention, Rule, Versioning
 from artlock.model.uri import Uri
 from artlock.stores.base import Pin, Span, StoreContext, TellsEtag
 from artlock.stores.retry import Retrying
@@ -32,6 +34,9 @@ from testbed.wire import Recorded
 from tests.conftest import ANONYMOUS, GETTER, STRANGER
 from tests.contract.s3_place import S3Place
 from tests.contract.store_contract import body_of, pin_of, reads_of
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3.type_defs import LifecycleRuleTypeDef
 
 
 @pytest.fixture(scope="module")
@@ -789,6 +794,193 @@ def test_1_1_whether_an_etag_is_an_md5_is_not_known_of_other_servers(
     place.put("a", b"1")
     with place.open() as store:
         assert store.etag_is_md5(pin_of(store.head(place.uri("a")))) is None
+
+
+# -- how long it is kept -------------------------------------------------------------------
+
+EXPIRE_OLD: "LifecycleRuleTypeDef" = {
+    "ID": "expire-old",
+    "Status": "Enabled",
+    "Filter": {"Prefix": "p/"},
+    "NoncurrentVersionExpiration": {"NoncurrentDays": 30, "NewerNoncurrentVersions": 3},
+}
+
+
+@pytest.fixture(scope="module")
+def locked(seaweedfs: SeaweedFS) -> str:
+    name = f"own-locked-{secrets.token_hex(4)}"
+    seaweedfs.create_bucket(name, None, locks=True)
+    return name
+
+
+@pytest.fixture
+def locked_place(
+    seaweedfs: SeaweedFS, locked: str, monkeypatch: pytest.MonkeyPatch
+) -> S3Place:
+    return S3Place(server=seaweedfs, bucket=locked, monkeypatch=monkeypatch)
+
+
+LIFECYCLE = asks_for("lifecycle")
+LOCK = asks_for("object-lock")
+
+
+def test_1_15_a_bucket_without_rules_has_none(place: S3Place, plain_place: S3Place) -> None:
+    with place.open() as store:
+        assert store.retention(place.root) == Retention(versioning=Versioning.ON)
+    assert place.forwarder is not None
+    assert place.forwarder.count() == 3
+    with plain_place.open() as store:
+        assert store.retention(plain_place.root) == Retention(versioning=Versioning.OFF)
+
+
+def test_1_15_the_rules_of_a_bucket_are_told(
+    seaweedfs: SeaweedFS, s3_bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = S3Place(server=seaweedfs, bucket=s3_bucket, monkeypatch=monkeypatch)
+    place.client.put_bucket_lifecycle_configuration(
+        Bucket=s3_bucket, LifecycleConfiguration={"Rules": [EXPIRE_OLD]}
+    )
+    with place.open() as store:
+        found = store.retention(place.root)
+    assert found.rules == (
+        Rule(
+            name="expire-old",
+            phase=Phase.NONCURRENT,
+            prefixes=("p/",),
+            days_replaced=30,
+            newer=4,
+        ),
+    )
+    assert not found.unread
+
+
+def test_1_13_suspended_versioning_is_told(
+    seaweedfs: SeaweedFS, s3_bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = S3Place(server=seaweedfs, bucket=s3_bucket, monkeypatch=monkeypatch)
+    place.client.put_bucket_versioning(
+        Bucket=s3_bucket, VersioningConfiguration={"Status": "Suspended"}
+    )
+    with place.open() as store:
+        assert store.retention(place.root).versioning is Versioning.SUSPENDED
+
+
+@pytest.mark.parametrize(
+    ("setting", "permission", "versioning"),
+    [
+        (VERSIONING, "s3:GetBucketVersioning", Versioning.UNKNOWN),
+        (LIFECYCLE, "s3:GetLifecycleConfiguration", Versioning.ON),
+        (LOCK, "s3:GetBucketObjectLockConfiguration", Versioning.ON),
+    ],
+)
+def test_4_9_a_setting_that_may_not_be_read_names_its_permission(
+    place: S3Place, setting: Matches, permission: str, versioning: Versioning
+) -> None:
+    with place.open(access_denied(matches=setting)) as store:
+        found = store.retention(place.root)
+    (unread,) = found.unread
+    assert permission in unread.hint
+    assert unread.only_protects == (setting is LOCK)
+    assert found.versioning is versioning
+
+
+def test_4_9_who_may_read_nothing_is_told_each_permission(
+    place: S3Place,
+) -> None:
+    place.who = next(who for who in place.server.identities if who.name == STRANGER.name)
+    with place.open() as store:
+        found = store.retention(place.root)
+    assert len(found.unread) == 3
+    assert found.versioning is Versioning.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("status", "code"), [(501, "NotImplemented"), (405, "MethodNotAllowed")]
+)
+def test_a_server_that_does_not_know_a_setting_is_no_failure(
+    place: S3Place, status: int, code: str
+) -> None:
+    unknown = s3_error(status, code, matches=LIFECYCLE)
+    with place.open(unknown) as store:
+        (unread,) = store.retention(place.root).unread
+    assert "this server" in unread.hint
+
+
+@pytest.mark.parametrize(
+    ("fault", "error"),
+    [
+        (s3_error(404, "NoSuchBucket"), BucketNotFoundError),
+        (slow_down(), StoreUnavailableError),
+        (s3_error(403, "InvalidAccessKeyId"), AccessDeniedError),
+        (s3_error(400, "Whatever"), StoreError),
+    ],
+)
+def test_4_9_settings_that_cannot_be_read_are_an_error(
+    place: S3Place, fault: Fault, error: type[StoreError]
+) -> None:
+    with place.open(fault) as store, pytest.raises(error):
+        store.retention(place.root)
+
+
+def test_a_rule_without_a_status_is_not_believed(place: S3Place) -> None:
+    canned = Fault(
+        kind="status",
+        status=200,
+        matches=LIFECYCLE,
+        body=b"<LifecycleConfiguration><Rule><ID>x</ID></Rule></LifecycleConfiguration>",
+    )
+    with place.open(canned) as store, pytest.raises(StoreError) as caught:
+        store.retention(place.root)
+    assert "not to be believed" in caught.value.message
+
+
+def test_1_19_a_directory_bucket_is_asked_for_its_rules_only(
+    place: S3Place,
+) -> None:
+    uri = Uri("s3", "express--use1-az4--x-s3", "p/")
+    with place.open(s3_error(404, "NoSuchLifecycleConfiguration")) as store:
+        assert store.retention(uri) == Retention(versioning=Versioning.OFF)
+    assert place.forwarder is not None
+    assert place.forwarder.count() == 1
+
+
+def test_1_16_object_lock_is_told_of_bucket_and_version(locked_place: S3Place) -> None:
+    place = locked_place
+    until = datetime(2090, 1, 1, tzinfo=UTC)
+    for name in ("free", "kept", "held"):
+        place.put(name, b"x")
+    place.client.put_object_retention(
+        Bucket=place.bucket,
+        Key=f"{place.tree}kept",
+        Retention={"Mode": "GOVERNANCE", "RetainUntilDate": until},
+    )
+    place.client.put_object_legal_hold(
+        Bucket=place.bucket, Key=f"{place.tree}held", LegalHold={"Status": "ON"}
+    )
+    with place.open() as store:
+        assert store.retention(place.root).protects
+        assert store.head(place.uri("free")).protection is None
+        assert store.head(place.uri("kept")).protection == Protection(until=until)
+        assert store.head(place.uri("held")).protection == Protection(is_held=True)
+
+
+def test_1_16_a_lock_that_may_not_be_seen_is_no_promise(locked_place: S3Place) -> None:
+    place = locked_place
+    place.put("held", b"x")
+    place.client.put_object_legal_hold(
+        Bucket=place.bucket, Key=f"{place.tree}held", LegalHold={"Status": "ON"}
+    )
+    hidden = Fault(
+        kind="headers",
+        drop=(
+            "x-amz-object-lock-mode",
+            "x-amz-object-lock-retain-until-date",
+            "x-amz-object-lock-legal-hold",
+        ),
+        matches=is_head,
+    )
+    with place.open(hidden) as store:
+        assert store.head(place.uri("held")).protection is None
 
 
 # -- keys that obstore cannot name ---------------------------------------------------------

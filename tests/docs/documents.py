@@ -15,7 +15,7 @@ _COMMANDS = (
     "git add . && git commit -q -m First",
     "printf three > ../source/one.txt",
     "artlock status --remote --json",
-    "artlock check --remote --json",
+    "artlock check --remote --retention --json",
     "artlock update --json",
     "artlock sync --dry-run --json",
     "artlock diff --json",

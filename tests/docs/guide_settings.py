@@ -53,6 +53,26 @@ def _retrain(s3: SeaweedFS) -> None:
     s3.client().put_object(Bucket="models", Key="minilm/model.bin", Body=b"retrained")
 
 
+def _expire_old(s3: SeaweedFS) -> None:
+    s3.client().put_bucket_lifecycle_configuration(
+        Bucket="team-models",
+        LifecycleConfiguration={
+            "Rules": [
+                {
+                    "ID": "expire-old",
+                    "Status": "Enabled",
+                    "Filter": {"Prefix": ""},
+                    "NoncurrentVersionExpiration": {"NoncurrentDays": 30},
+                }
+            ]
+        },
+    )
+
+
+def _keep_old(s3: SeaweedFS) -> None:
+    s3.client().delete_bucket_lifecycle(Bucket="team-models")
+
+
 ROOT = Path(__file__).parents[2]
 PAGES = {
     page.name: page
@@ -79,6 +99,19 @@ SETTINGS = {
             }
         },
         meanwhile={"artlock status --remote": _overwrite},
+    ),
+    "how-long-a-version-stays.md": Setting(
+        before=(
+            'export AWS_ENDPOINT_URL_S3="$ENDPOINT"',
+            *_STARTED,
+            "artlock add s3://team-models/encoder/ --name encoder",
+        ),
+        put={"team-models": {"encoder/config.json": b"{}\n", "encoder/w.bin": b"w" * 9000}},
+        meanwhile={
+            "artlock check --retention": _expire_old,
+            "artlock check --retention && echo safe": _keep_old,
+        },
+        versioning="Enabled",
     ),
     "share-a-cache-in-ci.md": Setting(
         before=(

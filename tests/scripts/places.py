@@ -1,11 +1,12 @@
 """The servers that a transcript talks to, each behind a forwarder of its own."""
 
+import json
 import secrets
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import quote, urlsplit
 
 import pytest
@@ -62,6 +63,18 @@ class S3:
     def forget(self, uri: str, version: str) -> None:
         bucket, key = _split(uri)
         self.client.delete_object(Bucket=bucket, Key=key, VersionId=version)
+
+    def archive(self, uri: str, body: bytes) -> None:
+        """Write an object into an archive class."""
+        bucket, key = _split(uri)
+        self.client.put_object(Bucket=bucket, Key=key, Body=body, StorageClass="GLACIER")
+
+    def hold(self, uri: str) -> None:
+        """Put a legal hold on the current version."""
+        bucket, key = _split(uri)
+        self.client.put_object_legal_hold(
+            Bucket=bucket, Key=key, LegalHold={"Status": "ON"}
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,14 +147,14 @@ class Buckets:
         return self._gcs
 
     def name(self, what: str) -> str:
-        """Return a bucket: ``versioned``, ``unversioned``, or ``gcs``."""
+        """Return a bucket: ``versioned``, ``unversioned``, ``locking``, or ``gcs``."""
         if what not in self._names:
             name = f"{what}-{secrets.token_hex(3)}"
             if what == "gcs":
                 self.fake_gcs.create_bucket(name)
             else:
                 versioning = "Enabled" if what == "versioned" else None
-                self.seaweedfs.create_bucket(name, versioning)  # type: ignore[arg-type] # one of its literals
+                self.seaweedfs.create_bucket(name, versioning, locks=what == "locking")  # type: ignore[arg-type] # one of its literals
             self._names[what] = name
         return self._names[what]
 
@@ -164,6 +177,8 @@ class Places:
         return {
             "S3": lambda: self._bucket("versioned"),
             "S3_UNVERSIONED": lambda: self._bucket("unversioned"),
+            "S3_LOCKING": lambda: self._bucket("locking"),
+            "PREFIX": lambda: self._prefix,
             "S3_MISSING": lambda: self._named("s3", "s3://there-is-no-such-bucket"),
             "S3_ENDPOINT": lambda: self.place("s3").forwarder.endpoint,
             "GCS": lambda: self._bucket("gcs"),
@@ -192,6 +207,27 @@ class Places:
     def of(self, uri: str) -> Place:
         """Return the server that holds ``uri``."""
         return self.place({"s3": "s3", "gs": "gcs", "http": "http"}[urlsplit(uri).scheme])
+
+    def set_up(self, uri: str, settings: Mapping[str, Any]) -> None:
+        """Give the bucket of ``uri`` settings until the case ends."""
+        place, (bucket, _) = self.of(uri), _split(uri)
+        if isinstance(place, S3):
+            client = place.client
+            client.put_bucket_lifecycle_configuration(
+                Bucket=bucket,
+                LifecycleConfiguration=settings,  # type: ignore[arg-type] # as a case has it
+            )
+            self._stack.callback(client.delete_bucket_lifecycle, Bucket=bucket)
+            return
+
+        # fake-gcs-server keeps no such settings, so its answers get them on their way.
+        def rewrite(body: bytes) -> bytes:
+            return json.dumps({**json.loads(body), **settings}).encode()
+
+        def describes(_method: str, path: str, _query: str) -> bool:
+            return path == f"/storage/v1/b/{bucket}"
+
+        place.forwarder.inject(Fault(kind="rewrite", rewrite=rewrite, matches=describes))
 
     def act_as(self, who: str) -> None:
         """Use the keys of an identity for S3 from now on."""

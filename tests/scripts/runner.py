@@ -25,6 +25,10 @@ After the first ``-- NAME --`` line come files that are written before the first
 ``symlink FILE = TARGET``
 ``put URI = TEXT``, ``put URI FILE`` writes an object; its version is ``$VERSION`` then
 ``delete URI``, ``forget URI VER``   deletes an object; deletes one version for good
+``archive URI = TEXT``               writes an object into an archive class (S3)
+``hold URI``                         protects what is there from being deleted (S3)
+``settings URI FILE``                of its bucket until the case ends: lifecycle rules as
+                                     ``aws`` reads them, or a bucket as GCS describes it
 ``fault PLACE KIND METHOD TEXT ...`` a fault of the testbed for requests to s3, gcs or http
                                      that have TEXT in path or query, with ``times=1`` and
                                      the like; ``error`` with ``code=`` is S3's document;
@@ -69,7 +73,7 @@ from blake3 import blake3
 
 from artlock.cli.main import run
 from testbed.faults import Fault, s3_error
-from tests.scripts.places import Buckets, Places, interrupting
+from tests.scripts.places import S3, Buckets, Places, interrupting
 
 REPOSITORY = Path(__file__).parents[2]
 _SECTION = re.compile(r"^-- (\S+) --$", re.MULTILINE)
@@ -400,6 +404,21 @@ class Transcript:
         uri, version = rest.split()
         self.places.of(uri).forget(uri, version)
 
+    def _do_archive(self, rest: str) -> None:
+        uri, _, text = rest.partition(" = ")
+        place = self.places.of(uri)
+        assert isinstance(place, S3), "only S3 has archive classes"
+        place.archive(uri, text.encode())
+
+    def _do_hold(self, rest: str) -> None:
+        place = self.places.of(rest)
+        assert isinstance(place, S3), "holds are put on objects of S3 only"
+        place.hold(rest)
+
+    def _do_settings(self, rest: str) -> None:
+        uri, name = rest.split()
+        self.places.set_up(uri, json.loads(Path(name).read_text("utf-8")))
+
     def _do_fault(self, rest: str) -> None:
         place, kind, method, text, *more = shlex.split(rest)
         facts = dict(item.split("=", 1) for item in more)
@@ -421,7 +440,11 @@ class Transcript:
 
             fault = Fault(kind="before", matches=matches, times=1, action=swap)
         else:
-            settings = {k: int(v) if k in _NUMBERS else v for k, v in facts.items()}
+            settings: dict[str, object] = {
+                k: int(v) if k in _NUMBERS else v for k, v in facts.items()
+            }
+            if "body" in facts:
+                settings["body"] = facts["body"].encode()
             fault = Fault(kind=kind, matches=matches, times=times, **settings)  # type: ignore[arg-type] # a case names its fields
         self.places.place(place).forwarder.inject(fault)
 

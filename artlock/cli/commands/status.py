@@ -11,8 +11,11 @@ from artlock.cli.output import count, human_size
 from artlock.errors import EXIT_NO, EXIT_OK, gravest
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from artlock.cli.options import Shell
     from artlock.cli.output import Output
+    from artlock.errors import ArtlockError
     from artlock.ops.drift import DriftReport
     from artlock.ops.status import StatusReport
 
@@ -63,6 +66,11 @@ def show_drift(output: Output, report: DriftReport) -> dict[str, object]:
     if report.drifts:
         kinds = ", ".join(f"{n:,} {kind}" for kind, n in report.counts().items())
         output.say(f"Sources have moved on: {kinds}")
+        if report.counts().get("archived"):
+            output.say(
+                "hint: restore what is archived before `artlock sync`, for example with "
+                "`aws s3api restore-object`"
+            )
         output.say("hint: `artlock update --dry-run` shows what would change")
     elif not report.errors:
         output.say(f"Sources are as locked: {count(report.objects, 'object')}")
@@ -71,10 +79,13 @@ def show_drift(output: Output, report: DriftReport) -> dict[str, object]:
             {"artifact": d.artifact, "path": d.path, "kind": str(d.kind), "uri": d.uri}
             for d in report.drifts
         ],
-        "errors": [
-            {"code": e.code, "message": e.message, "hint": e.hint} for e in report.errors
-        ],
+        "errors": failures_json(report.errors),
     }
+
+
+def failures_json(errors: Iterable[ArtlockError]) -> list[dict[str, object]]:
+    """Return what ``--json`` says of errors that did not end the command."""
+    return [{"code": e.code, "message": e.message, "hint": e.hint} for e in errors]
 
 
 def _show(output: Output, report: StatusReport) -> None:

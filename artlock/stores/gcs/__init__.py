@@ -6,6 +6,7 @@ Google calls a generation is a version here. Modules::
     session   endpoint and credentials
     failures  what Google's libraries and the service say -> StoreError
     listing   pages of a listing -> objects, or an error if they cannot be believed
+    retention what settings and holds say about how long objects stay
     store     GcsStore
 """
 

@@ -49,6 +49,10 @@ class Action(StrEnum):
     DESCRIBE_BUCKET = "storage.buckets.get"
 
 
+class ForbiddenError(AccessDeniedError):
+    """Refused for lack of a permission, not of credentials; private to this adapter."""
+
+
 @contextmanager
 def translated(uri: Uri, action: Action) -> Iterator[None]:
     """Let nothing out but our errors: stands round each call of a client."""
@@ -135,7 +139,7 @@ def unavailable(uri: Uri, why: str) -> StoreUnavailableError:
     return StoreUnavailableError(message, uri=str(uri))
 
 
-def denied(uri: Uri, action: Action) -> AccessDeniedError:
+def denied(uri: Uri, action: Action) -> ForbiddenError:
     """Return the error of a refusal, with the permission that would help."""
     verb = "listing" if action is Action.LIST else "reading"
     message = f"{verb} `{uri}` was refused"
@@ -143,7 +147,7 @@ def denied(uri: Uri, action: Action) -> AccessDeniedError:
         # Who may not list is not told whether an object exists (hazard 4.9).
         message += ", or there is no such object"
     hint = f"ask for the permission `{action}`, or {CREDENTIALS_HINT}"
-    return AccessDeniedError(message, uri=str(uri), hint=hint)
+    return ForbiddenError(message, uri=str(uri), hint=hint)
 
 
 def _payer_missing(uri: Uri) -> AccessDeniedError:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from google.cloud.storage.retry import DEFAULT_RETRY
 
 from artlock.errors import BucketNotFoundError, ObjectNotFoundError, StoreError
+from artlock.model.retention import Retention, Unread, Versioning
 from artlock.stores.base import missing_bucket
-from artlock.stores.gcs.failures import Action, translated, unavailable
+from artlock.stores.gcs.failures import Action, ForbiddenError, translated, unavailable
 from artlock.stores.gcs.listing import FIELDS, Item, described, live_items
+from artlock.stores.gcs.retention import protection_of, retention_of
 from artlock.stores.gcs.session import GOOGLE, Connection, connect, endpoint_of
 from artlock.stores.transfer import (
     CONNECT_TIMEOUT,
@@ -132,12 +136,13 @@ class GcsStore:
                 blob = self._blob(uri, version)
                 blob.reload(timeout=_TIMEOUT, retry=self._retry)
                 resource = _resource(blob)
+                protection = protection_of(blob._properties)  # noqa: SLF001 - has no view of all
         except ObjectNotFoundError as error:
             self._check_bucket(uri)
             if version is None:
                 raise
-            raise _missing_version(uri) from error
-        return described(resource, uri)
+            raise _missing_version(uri, version) from error
+        return replace(described(resource, uri), protection=protection)
 
     def _check_bucket(self, uri: Uri) -> None:
         """Raise ``BucketNotFoundError`` if the bucket certainly does not exist."""
@@ -158,6 +163,27 @@ class GcsStore:
             raise missing_bucket(uri) from None
         except StoreError:
             return  # it may be there, and what was found out about the object holds
+
+    def retention(self, uri: Uri) -> Retention:
+        """Return the settings of the bucket, as ``TellsRetention.retention`` promises.
+
+        One request. The permission for it is for all of them.
+        """
+        try:
+            with translated(uri, Action.DESCRIBE_BUCKET):
+                bucket = self._bucket(uri)
+                bucket.reload(timeout=_TIMEOUT, retry=self._retry)
+        except ForbiddenError:
+            hint = f"ask for the permission `{Action.DESCRIBE_BUCKET}`"
+            unread = Unread("the settings of the bucket", hint)
+            return Retention(versioning=Versioning.UNKNOWN, unread=(unread,))
+        # Its own views leave out what is newer than they are.
+        resource = bucket._properties  # noqa: SLF001 - see above
+        try:
+            return retention_of(resource)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            message = f"the settings of `{uri.authority}` are not to be believed"
+            raise StoreError(message, uri=str(uri)) from error
 
     def read(self, pin: Pin, span: Span | None = None) -> Iterator[Buffer]:
         """Yield the bytes of one version of an object, as ``Store.read`` promises.
@@ -182,7 +208,7 @@ class GcsStore:
         except ObjectNotFoundError as error:
             if pin.version is None:
                 raise
-            raise _missing_version(pin.uri) from error
+            raise self._told_apart(pin.uri, pin.version) from error
 
     def _read_by_client(self, pin: Pin, span: Span | None) -> Iterator[Buffer]:
         """Read keys that obstore cannot ask for, in pieces that are counted here.
@@ -207,6 +233,22 @@ class GcsStore:
             yield piece
             start = stop
 
+    def _told_apart(self, uri: Uri, version: VersionId) -> ObjectNotFoundError:
+        """Say what became of a version that is gone, if two requests tell (hazard 1.38)."""
+        current, is_restorable = None, None
+        with suppress(StoreError):  # it is only to say it better
+            current = self.head(uri).version
+        try:
+            with translated(uri, Action.GET):
+                blob = self._blob(uri, version)
+                blob.reload(soft_deleted=True, timeout=_TIMEOUT, retry=self._retry)
+            is_restorable = blob.soft_delete_time is not None
+        except ObjectNotFoundError:
+            is_restorable = False
+        except StoreError:
+            pass  # not known, then: it takes a permission of its own
+        return _missing_version(uri, version, current=current, is_restorable=is_restorable)
+
     def _connect(self, uri: Uri) -> Connection:
         with self._mutex:
             if self._connection is None:
@@ -219,7 +261,7 @@ class GcsStore:
 
     def _blob(self, uri: Uri, version: VersionId | None) -> Blob:
         if version is not None and not version.isdecimal():
-            raise _missing_version(uri)
+            raise _missing_version(uri, version)
         return self._bucket(uri).blob(uri.key, generation=version and int(version))
 
     def _transfer(self, uri: Uri) -> Transfer:
@@ -264,10 +306,32 @@ def _resource(blob: Blob) -> dict[str, Any]:
     }
 
 
-def _missing_version(uri: Uri) -> ObjectNotFoundError:
-    message = f"that version of `{uri}` is gone, or never was"
-    hint = (
-        "an overwritten version stays only where the bucket keeps versions; where it has "
-        f"soft delete, see `gcloud storage restore {uri}#VERSION`"
-    )
+def _missing_version(
+    uri: Uri,
+    version: VersionId,
+    *,
+    current: VersionId | None = None,
+    is_restorable: bool | None = None,
+) -> ObjectNotFoundError:
+    """Return the error of a version that is not there.
+
+    Args:
+        uri: The object.
+        version: The one that was asked for.
+        current: The one that is there now, if that is known.
+        is_restorable: Whether soft delete still has it; ``None`` if that is not known.
+    """
+    message = f"version `{version}` of `{uri}` is gone, or never was"
+    if current is not None:
+        message += f"; the current one is `{current}`"
+    restore = f"`gcloud storage restore {uri}#{version}`"
+    if is_restorable:
+        hint = (
+            f"soft delete still has it: {restore} brings the bytes back as a new version, "
+            "which `artlock update` locks"
+        )
+    else:
+        hint = "look for the bytes in a cache or mirror, or run `artlock update`"
+    if is_restorable is None:
+        hint += f"; where the bucket has soft delete, see {restore}"
     return ObjectNotFoundError(message, uri=str(uri), hint=hint)

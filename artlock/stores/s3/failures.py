@@ -42,6 +42,9 @@ class Action(Enum):
     HEAD_VERSION = ("describing a version of", "s3:GetObjectVersion")
     READ = ("reading", "s3:GetObject")
     READ_VERSION = ("reading a version of", "s3:GetObjectVersion")
+    VERSIONING = ("reading the versioning of", "s3:GetBucketVersioning")
+    LIFECYCLE = ("reading the lifecycle rules of", "s3:GetLifecycleConfiguration")
+    OBJECT_LOCK = ("reading the object lock of", "s3:GetBucketObjectLockConfiguration")
 
     @property
     def verb(self) -> str:

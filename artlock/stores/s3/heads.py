@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Mapping
+from datetime import UTC
 from typing import Any
 
 from botocore.parsers import ResponseParserError
@@ -20,7 +21,7 @@ from artlock.model.digest import (
     Digest,
     DigestAlgorithm,
 )
-from artlock.model.objects import ObjectInfo, VersionId
+from artlock.model.objects import ObjectInfo, Protection, VersionId
 from artlock.model.tokens import Tokens
 from artlock.model.uri import Uri
 from artlock.stores.s3.scan import ARCHIVED_CLASSES, NULL_VERSION
@@ -50,6 +51,7 @@ def info_of(uri: Uri, answer: Mapping[str, Any], *, size: int | None = None) -> 
         modified=answer.get("LastModified"),
         archived=_archived(answer),
         encoding=answer.get("ContentEncoding") or None,
+        protection=_protection(answer),
     )
 
 
@@ -119,3 +121,16 @@ def _archived(answer: Mapping[str, Any]) -> str | None:
         # Intelligent-Tiering hides its tier in the class (hazard 1.18).
         return f"{storage_class} {answer['ArchiveStatus']}".strip()
     return storage_class if storage_class in ARCHIVED_CLASSES else None
+
+
+def _protection(answer: Mapping[str, Any]) -> Protection | None:
+    """Return what Object Lock does for this version, if this user may see it.
+
+    Source: S3 HeadObject. The headers come with `s3:GetObjectRetention` and
+    `s3:GetObjectLegalHold` only (hazard 1.16).
+    """
+    until = answer.get("ObjectLockRetainUntilDate")
+    is_held = answer.get("ObjectLockLegalHoldStatus") == "ON"
+    if until is None and not is_held:
+        return None
+    return Protection(until=until and until.astimezone(UTC), is_held=is_held)

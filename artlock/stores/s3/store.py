@@ -28,6 +28,7 @@ from artlock.stores.s3.failures import (
     translated,
 )
 from artlock.stores.s3.heads import info_of, is_plain_md5, length_of
+from artlock.stores.s3.retention import read_retention
 from artlock.stores.s3.scan import NULL_VERSION, Scan, is_directory_bucket
 from artlock.stores.s3.session import ATTEMPTS, Connection, connect
 from artlock.stores.transfer import (
@@ -41,6 +42,7 @@ from artlock.stores.transfer import (
 
 if TYPE_CHECKING:
     from artlock.model.objects import ObjectInfo, VersionId
+    from artlock.model.retention import Retention
     from artlock.model.uri import Uri
     from artlock.model.verification import Buffer
 
@@ -150,6 +152,10 @@ class S3Store:
         action = Action.HEAD if pin.version is None else Action.HEAD_VERSION
         with translated(pin.uri, action):
             return is_plain_md5(self._head(pin.uri, pin.version))
+
+    def retention(self, uri: Uri) -> Retention:
+        """Return the settings of the bucket; see ``TellsRetention.retention``."""
+        return read_retention(self._connect(), uri)
 
     def close(self) -> None:
         """Give back connections; see ``Store.close``."""

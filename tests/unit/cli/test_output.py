@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from artlock.cli.output import Output, count, escape, human_size
+from artlock.cli.output import Output, count, escape, escape_line, human_size
 from artlock.errors import (
     AccessDeniedError,
     ArtlockError,
@@ -32,6 +32,11 @@ from artlock.errors import (
 )
 def test_2_5_control_characters_are_shown_as_escapes(text: str, shown: str) -> None:
     assert escape(text) == shown
+
+
+def test_5_30_a_line_stays_one_line() -> None:
+    assert escape_line("a\nb\x1b\r") == "a\\nb\\x1b\\r"
+    assert escape("a\nb") == "a\nb"
 
 
 @given(st.text())

@@ -2,7 +2,7 @@ import pytest
 
 from artlock.errors import AccessDeniedError, StoreUnavailableError
 from artlock.ops.drift import DriftReport, find_drift
-from testbed.faults import access_denied
+from testbed.faults import Fault, access_denied, s3_error
 from testbed.http_server import HttpServer
 from tests.unit.ops.remotes import Remote
 from tests.unit.ops.workbench import Workbench
@@ -83,6 +83,69 @@ def test_4_9_a_refusal_is_never_read_as_deleted(bench: Workbench, remote: Remote
     assert report.drifts == ()
     assert isinstance(report.errors[0], AccessDeniedError)
     assert report.exit_code == 3
+
+
+def restored(_method: str, _path: str, query: str) -> bool:
+    return "versionId=" in query
+
+
+def test_1_17_what_was_restored_is_not_archived(bench: Workbench, remote: Remote) -> None:
+    remote.client.put_object(
+        Bucket=remote.bucket, Key=f"{remote.prefix}/a", Body=b"1", StorageClass="GLACIER"
+    )
+    bench.declare(data=remote.uri)
+    bench.resolve()
+    remote.forwarder.clear()
+    assert kinds(drift(bench)) == {"a": "archived"}
+    assert drift(bench).exit_code == 1
+    assert remote.asked("HEAD") == 2
+    headers = {"x-amz-restore": 'ongoing-request="false", expiry-date="x"'}
+    remote.forwarder.inject(Fault(kind="headers", headers=headers, matches=restored))
+    assert drift(bench).exit_code == 0
+    remote.forwarder.heal()
+    remote.forwarder.inject(s3_error(404, "NoSuchVersion", matches=restored))
+    assert kinds(drift(bench)) == {"a": "gone"}
+
+
+def test_1_18_a_replaced_version_in_a_hidden_archive_is_archived(
+    bench: Workbench, remote: Remote
+) -> None:
+    remote.put("a", "locked")
+    bench.declare(data=remote.uri)
+    bench.resolve()
+    remote.put("a", "other!")
+    headers = {
+        "x-amz-storage-class": "INTELLIGENT_TIERING",
+        "x-amz-archive-status": "DEEP_ARCHIVE_ACCESS",
+    }
+    remote.forwarder.inject(Fault(kind="headers", headers=headers, matches=restored))
+    assert kinds(drift(bench)) == {"a": "archived"}
+
+
+def test_1_17_an_archived_object_without_a_version_is_told(
+    bench: Workbench, unversioned: Remote
+) -> None:
+    unversioned.client.put_object(
+        Bucket=unversioned.bucket,
+        Key=f"{unversioned.prefix}/a",
+        Body=b"1",
+        StorageClass="DEEP_ARCHIVE",
+    )
+    bench.declare(data=unversioned.uri)
+    bench.resolve()
+    assert kinds(drift(bench)) == {"a": "archived"}
+
+
+def test_1_15_one_of_many_that_is_gone_is_found(bench: Workbench, remote: Remote) -> None:
+    versions = {f"{n:03}": remote.put(f"{n:03}", "locked") for n in range(50)}
+    bench.declare(data=remote.uri)
+    bench.resolve()
+    for path in versions:
+        remote.put(path, "other!")
+    remote.delete("017", versions["017"])
+    report = drift(bench)
+    assert report.counts() == {"changed": 49, "gone": 1}
+    assert kinds(report)["017"] == "gone"
 
 
 def test_one_source_that_cannot_be_asked_does_not_hide_the_others(

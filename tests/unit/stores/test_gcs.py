@@ -5,6 +5,7 @@ import gzip
 import ipaddress
 import json
 import os
+import re
 import ssl
 import threading
 import time
@@ -33,7 +34,8 @@ from artlock.errors import (
 )
 from artlock.model.digest import ChecksumAlgorithm
 from artlock.model.manifest import Access
-from artlock.model.objects import ObjectInfo, VersionId
+from artlock.model.objects import ObjectInfo, Protection, VersionId
+from artlock.model.retention import Retention, Rule, Versioning
 from artlock.model.tokens import Tokens
 from artlock.model.uri import Uri
 from artlock.model.verification import Verification
@@ -221,9 +223,217 @@ def test_1_38_an_overwritten_version_that_was_not_kept_is_gone(
         unversioned.put("a", b"two")
         with pytest.raises(ObjectNotFoundError) as caught:
             body_of(store, old)
-        assert "restore" in str(caught.value.hint)
-        with pytest.raises(ObjectNotFoundError):
+        current = store.head(unversioned.uri("a")).version
+        assert f"`{old.version}`" in caught.value.message
+        assert f"the current one is `{current}`" in caught.value.message
+        assert "restore" not in str(caught.value.hint)  # it was asked for, and is not there
+        with pytest.raises(ObjectNotFoundError) as caught:
             store.head(unversioned.uri("a"), old.version)
+        assert f"restore {old.uri}#{old.version}" in str(caught.value.hint)
+
+
+def asks_for_deleted(_method: str, path: str, query: str) -> bool:
+    return is_json("", path, query) and "softDeleted=" in query
+
+
+def test_1_38_a_soft_deleted_version_names_the_command_that_restores_it(
+    unversioned: GcsPlace,
+) -> None:
+    unversioned.put("a", b"one")
+    with unversioned.open() as store:
+        old = pin_of(store.head(unversioned.uri("a")))
+    unversioned.delete("a")
+    deleted = {
+        "kind": "storage#object",
+        "name": old.uri.key,
+        "generation": str(old.version),
+        "softDeleteTime": "2026-01-01T00:00:00Z",
+    }
+    canned = Fault(
+        kind="status",
+        status=200,
+        headers={"Content-Type": "application/json"},
+        body=json.dumps(deleted).encode(),
+        matches=asks_for_deleted,
+    )
+    with unversioned.open(canned) as store:
+        with pytest.raises(ObjectNotFoundError) as caught:
+            body_of(store, old)
+        assert f"`gcloud storage restore {old.uri}#{old.version}`" in str(caught.value.hint)
+        assert "soft delete still has it" in str(caught.value.hint)
+    refused = Fault(kind="status", status=403, matches=asks_for_deleted)
+    with unversioned.open(refused) as store:
+        with pytest.raises(ObjectNotFoundError) as caught:
+            body_of(store, old)
+        assert "where the bucket has soft delete" in str(caught.value.hint)
+
+
+# -- how long it is kept -----------------------------------------------------------
+
+
+def settings(**more: object) -> Fault:
+    """Let the bucket have settings that fake-gcs-server does not keep."""
+    return Fault(
+        kind="rewrite",
+        rewrite=lambda body: json.dumps({**json.loads(body), **more}).encode(),
+        matches=lambda _m, path, _q: re.fullmatch(r"/storage/v1/b/[^/]+", path) is not None,
+    )
+
+
+def kept(place: GcsPlace, **more: object) -> Retention:
+    with place.open(settings(**more)) as store:
+        found = store.retention(place.root)
+    assert place.forwarder is not None
+    assert place.forwarder.count() == 1
+    return found
+
+
+def test_1_38_versioning_is_told(place: GcsPlace, unversioned: GcsPlace) -> None:
+    assert kept(place) == Retention(versioning=Versioning.ON)
+    assert kept(unversioned) == Retention(versioning=Versioning.OFF)
+
+
+@pytest.mark.parametrize(
+    ("condition", "wanted"),
+    [
+        ({"age": 30}, {"phase": "either", "days_written": 30}),
+        ({"age": 0}, {"phase": "either"}),
+        ({"age": 30, "isLive": True}, {"phase": "current", "days_written": 30}),
+        ({"age": 30, "isLive": False}, {"phase": "noncurrent", "days_written": 30}),
+        ({"numNewerVersions": 3}, {"phase": "noncurrent", "newer": 3}),
+        ({"numNewerVersions": 3, "isLive": True}, None),
+        (
+            {"daysSinceNoncurrentTime": 7, "matchesPrefix": ["p/", "q/"]},
+            {"phase": "noncurrent", "days_replaced": 7, "prefixes": ("p/", "q/")},
+        ),
+        ({"matchesSuffix": [".bin"]}, {"phase": "either", "suffixes": (".bin",)}),
+        (
+            {"createdBefore": "2026-01-01"},
+            {"phase": "either", "provided": ("was written before 2026-01-01",)},
+        ),
+        (
+            {"noncurrentTimeBefore": "2026-01-01"},
+            {"phase": "noncurrent", "provided": ("was replaced before 2026-01-01",)},
+        ),
+        (
+            {"matchesStorageClass": ["NEARLINE", "ARCHIVE"]},
+            {
+                "phase": "either",
+                "provided": ("has the storage class NEARLINE or ARCHIVE",),
+            },
+        ),
+        (
+            {"daysSinceCustomTime": 5, "customTimeBefore": "2026-01-01"},
+            {
+                "phase": "either",
+                "provided": (
+                    "has a custom time 5 days ago",
+                    "has a custom time before 2026-01-01",
+                ),
+            },
+        ),
+        (
+            {"fromTomorrow": 1},
+            {"phase": "either", "provided": ("meets the condition `fromTomorrow`",)},
+        ),
+    ],
+)
+def test_1_38_the_conditions_of_a_rule_are_told(
+    place: GcsPlace, condition: dict[str, Any], wanted: dict[str, Any] | None
+) -> None:
+    harmless = {"action": {"type": "SetStorageClass", "storageClass": "ARCHIVE"}}
+    rules = [
+        {**harmless, "condition": {"age": 1}},
+        {"action": {"type": "Delete"}, "condition": condition},
+        {"action": {"type": "AbortIncompleteMultipartUpload"}, "condition": {"age": 1}},
+    ]
+    found = kept(place, lifecycle={"rule": rules})
+    assert found.unread == ()
+    assert found.rules == (() if wanted is None else (Rule(name="#2", **wanted),))
+
+
+def test_1_38_policies_and_soft_delete_are_told_in_whole_days(place: GcsPlace) -> None:
+    found = kept(
+        place,
+        retentionPolicy={"retentionPeriod": str(3 * 86_400 - 1)},
+        softDeletePolicy={"retentionDurationSeconds": str(7 * 86_400)},
+    )
+    assert (found.least_days, found.restorable_days, found.protects) == (2, 7, True)
+    assert kept(place, softDeletePolicy={"retentionDurationSeconds": "0"}) == kept(place)
+    assert kept(place, defaultEventBasedHold=True).protects
+    assert kept(place, objectRetention={"mode": "Enabled"}).protects
+
+
+def test_1_38_a_deed_that_is_new_to_us_is_not_passed_over(place: GcsPlace) -> None:
+    rule = {"action": {"type": "Shred"}, "condition": {"age": 1}}
+    (unread,) = kept(place, lifecycle={"rule": [rule]}).unread
+    assert "`#1`" in unread.setting
+    assert "`Shred`" in unread.setting
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"lifecycle": {"rule": [{"action": {"type": "Delete"}}]}},
+        {"lifecycle": {"rule": [{"condition": {}}]}},
+        {"lifecycle": {"rule": 1}},
+        {"lifecycle": []},
+        {"versioning": True},
+        {"retentionPolicy": {"retentionPeriod": "long"}},
+    ],
+)
+def test_1_38_settings_that_cannot_be_read_are_an_error(
+    place: GcsPlace, more: dict[str, Any]
+) -> None:
+    with place.open(settings(**more)) as store, pytest.raises(StoreError) as caught:
+        store.retention(place.root)
+    assert "not to be believed" in caught.value.message
+
+
+def test_4_9_settings_that_may_not_be_read_name_the_permission(place: GcsPlace) -> None:
+    with place.open(Fault(kind="status", status=403)) as store:
+        found = store.retention(place.root)
+    assert found.versioning is Versioning.UNKNOWN
+    (unread,) = found.unread
+    assert "storage.buckets.get" in unread.hint
+    with place.open() as store, pytest.raises(BucketNotFoundError):
+        store.retention(place.nowhere)
+    with (
+        place.open(Fault(kind="status", status=503)) as store,
+        pytest.raises(StoreUnavailableError),
+    ):
+        store.retention(place.root)
+
+
+@pytest.mark.parametrize(
+    ("item", "until", "is_held"),
+    [
+        ({"temporaryHold": True}, None, True),
+        ({"eventBasedHold": True}, None, True),
+        ({"retentionExpirationTime": "2031-01-01T00:00:00Z"}, 2031, False),
+        (
+            {
+                "retentionExpirationTime": "2031-01-01T00:00:00Z",
+                "retention": {
+                    "mode": "Locked",
+                    "retainUntilTime": "2032-01-01T00:00:00+00:00",
+                },
+            },
+            2032,
+            False,
+        ),
+    ],
+)
+def test_1_38_what_protects_an_object_is_told(
+    place: GcsPlace, item: dict[str, Any], until: int | None, *, is_held: bool
+) -> None:
+    place.put("a", b"one")
+    with place.open(edited(lambda document: document.update(item))) as store:
+        found = store.head(place.uri("a")).protection
+    moment = None if until is None else datetime(until, 1, 1, tzinfo=UTC)
+    assert found == Protection(until=moment, is_held=is_held)
+    with place.open() as store:
+        assert store.head(place.uri("a")).protection is None
 
 
 @pytest.mark.parametrize("version", ["one", "-1", "1.5", "", "²"])

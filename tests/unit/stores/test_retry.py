@@ -16,8 +16,9 @@ from artlock.errors import (
     StoreUnavailableError,
 )
 from artlock.model.objects import ObjectInfo, VersionId
+from artlock.model.retention import Retention, Versioning
 from artlock.model.uri import Uri
-from artlock.stores.base import Pin, Span, Store, TellsEtag
+from artlock.stores.base import Pin, Span, Store, TellsEtag, TellsRetention
 from artlock.stores.retry import LONGEST_DELAY_S, RetryBudget, Retrying
 
 URI = Uri("s3", "bucket", "a")
@@ -286,3 +287,16 @@ def test_it_yields_what_the_store_has_or_an_error_that_the_store_raised(
         assert wanted.startswith(received)
     else:
         assert received == wanted
+
+
+class Kept(Breaking):
+    def retention(self, uri: Uri) -> Retention | None:
+        del uri
+        return Retention(versioning=Versioning.SUSPENDED)
+
+
+def test_1_15_settings_pass_through_where_a_store_has_any() -> None:
+    told = Retrying(Kept([]))
+    assert isinstance(told, TellsRetention)
+    assert told.retention(URI) == Retention(versioning=Versioning.SUSPENDED)
+    assert Retrying(Breaking([])).retention(URI) is None
