@@ -13,7 +13,7 @@ from typing import Literal
 
 from awscrt.checksums import crc64nvme
 
-from testbed.delivery import Reply, deliver
+from testbed.delivery import Body, Reply, deliver
 from testbed.faults import Fault, FaultList
 from testbed.ports import LOOPBACK
 from testbed.tls import loopback_context
@@ -23,7 +23,7 @@ from testbed.wire import Exchange, Listener, RecordingServer
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Resource:
     status: int
-    body: bytes
+    body: Body
     headers: tuple[tuple[str, str], ...]
     etag: str | None
     accept_ranges: bool
@@ -67,7 +67,7 @@ class HttpServer(RecordingServer):
     def put(
         self,
         path: str,
-        body: bytes,
+        body: Body,
         *,
         etag: str | None = None,
         headers: Mapping[str, str] | None = None,
@@ -78,7 +78,7 @@ class HttpServer(RecordingServer):
 
         Args:
             path: As on the wire: with its percent signs, without a query.
-            body: The bytes.
+            body: The bytes; a view is served as it is, so that large ones may share memory.
             etag: With its quotes, strong ``"x"`` or weak ``W/"x"``; None sends none.
             headers: Further headers of every answer.
             accept_ranges: Whether Range is obeyed, and Accept-Ranges sent.

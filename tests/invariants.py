@@ -37,3 +37,12 @@ def assert_nothing_is_on_its_way(layout: CacheLayout) -> None:
 def assert_only_this_user_can_write(layout: CacheLayout) -> None:
     for path in (layout.root, *layout.root.rglob("*")):
         assert not path.lstat().st_mode & 0o022, path
+
+
+def size_under_wrong_names(layout: CacheLayout) -> int:
+    """Return the bytes of blobs that are not what their names say; 0 is right."""
+    return sum(
+        path.stat().st_size or 1
+        for path in blob_files(layout)
+        if blake3(path.read_bytes()).hexdigest() != path.parent.name + path.name
+    )
