@@ -151,6 +151,12 @@ class S3Store:
         with translated(pin.uri, action):
             return is_plain_md5(self._head(pin.uri, pin.version))
 
+    def reconnect(self) -> None:
+        """Use other connections; see ``Reconnects``."""
+        with self._mutex:
+            if self._connection is not None:
+                self._connection.transfer.reconnect()
+
     def close(self) -> None:
         """Give back connections; see ``Store.close``."""
         with self._mutex:

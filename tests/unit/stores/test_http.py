@@ -8,7 +8,9 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from random import Random
 
 import pytest
 
@@ -26,8 +28,11 @@ from artlock.model.objects import VersionId
 from artlock.model.uri import Uri
 from artlock.stores.base import Pin, Span, StoreContext
 from artlock.stores.http import HttpStore
+from artlock.stores.http import store as store_module
+from artlock.stores.retry import Retrying
 from testbed.faults import READ_FAULTS, Fault
 from testbed.http_server import HttpServer
+from testbed.proxy import Proxy, Toxics, always
 from testbed.wire import Recorded
 
 BODY = os.urandom(100_000)
@@ -368,6 +373,99 @@ def test_4_1_how_long_a_server_asks_to_wait_is_told(
     with pytest.raises(StoreUnavailableError) as caught:
         store.head(uri)
     assert "17" in str(caught.value.hint)
+
+
+@pytest.mark.parametrize(
+    ("asked", "least", "most"),
+    [
+        ("17", 17.0, 17.0),
+        ("in an hour", 50.0, 60.0),
+        ("Mon, 01 Jan 2024 00:00:00 GMT", 0.0, 0.0),
+        ("soon", 0.0, 0.0),
+        ("-5", 0.0, 0.0),
+        ("9" * 400, 0.0, 0.0),
+    ],
+)
+def test_4_1_how_long_to_wait_is_read_from_the_answer(
+    web: Web, http_server: HttpServer, asked: str, least: float, most: float
+) -> None:
+    if asked == "in an hour":
+        asked = format_datetime(datetime.now(UTC) + timedelta(minutes=1), usegmt=True)
+    fault = Fault(kind="status", status=503, headers={"Retry-After": asked})
+    http_server.put("/f", b"", faults=[fault])
+    store, uri = web.open(http_server.url("/f"))
+    with pytest.raises(StoreUnavailableError) as caught:
+        read(store, Pin(uri=uri, size=1))
+    assert least <= caught.value.wait_s <= most
+
+
+def test_4_1_a_description_is_not_waited_for_as_long_as_anybody_asks(
+    http_server: HttpServer,
+) -> None:
+    fault = Fault(kind="status", status=503, headers={"Retry-After": "3600"})
+    http_server.put("/f", b"", faults=[fault])
+    uri = Uri.parse(http_server.url("/f"))
+    store = HttpStore(uri, StoreContext(may_connect=lambda _host: True))
+    with pytest.raises(StoreUnavailableError, match="503"):
+        store.head(uri)
+    store.close()
+    assert len(http_server.requests) == 1
+
+
+def test_4_3_a_pace_is_seen_before_a_large_piece_is_whole(
+    web: Web, http_server: HttpServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store_module, "_LONGEST_SILENCE_S", 0.02)
+    http_server.put("/f", BODY)
+    choice = always(Toxics(bandwidth=2 * len(BODY), slices=2000))
+    with Proxy(http_server.endpoint, choice=choice) as proxy:
+        store, uri = web.open(f"{proxy.endpoint}/f")
+        pieces = [bytes(p) for p in store.read(Pin(uri=uri, size=len(BODY)))]
+    assert b"".join(pieces) == BODY
+    assert len(pieces) > 5
+
+
+def test_4_3_a_trickle_is_given_up(
+    http_server: HttpServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store_module, "_LONGEST_SILENCE_S", 0.05)
+    http_server.put("/f", BODY, etag='"e"')
+    choice = always(Toxics(bandwidth=500, slices=20))
+    with Proxy(http_server.endpoint, choice=choice) as proxy:
+        uri = Uri.parse(f"{proxy.endpoint}/f")
+        store = HttpStore(uri, StoreContext(may_connect=lambda _host: True))
+        outer = Retrying(store, window_s=0.3, patience_s=1.0, sleep=lambda _s: None)
+        begun = time.monotonic()
+        with pytest.raises(StoreUnavailableError):
+            for _ in outer.read(Pin(uri=uri, size=len(BODY), etag="e")):
+                pass
+        outer.close()
+    assert time.monotonic() - begun < 15
+
+
+def test_4_5_a_store_that_reconnects_uses_no_old_connection(
+    web: Web, http_server: HttpServer
+) -> None:
+    http_server.put("/f", BODY)
+    connections: list[int] = []
+
+    def choice(_luck: Random) -> Toxics:
+        connections.append(1)
+        return Toxics()
+
+    with Proxy(http_server.endpoint, choice=choice) as proxy:
+        store, uri = web.open(f"{proxy.endpoint}/f")
+        wanted = Pin(uri=uri, size=len(BODY))
+        for _ in range(3):
+            assert read(store, wanted) == BODY
+        assert len(connections) == 1
+        under_way = store.read(wanted)
+        next(under_way)
+        store.reconnect()
+        assert read(store, wanted) == BODY
+        assert len(connections) == 2
+        for _ in under_way:
+            pass
 
 
 def test_a_description_is_asked_for_again(http_server: HttpServer) -> None:
