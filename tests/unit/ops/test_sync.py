@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from random import Random
 
 import pytest
 
@@ -25,6 +26,8 @@ from artlock.model.settings import LinkMode
 from artlock.ops import fetch as fetching
 from artlock.ops.sync import SyncOptions, settled_report
 from testbed.faults import Fault, access_denied
+from testbed.http_server import HttpServer
+from testbed.proxy import Proxy, Toxics
 from tests.defaults import set_default
 from tests.unit.ops.conftest import MakeRemote
 from tests.unit.ops.remotes import Remote, reading
@@ -611,6 +614,8 @@ def test_4_5_damage_that_stays_stops_with_both_digests(
     assert caught.value.expected == bench.row("a")[0].split()[0]
     assert caught.value.actual.startswith("blake3:")
     assert "artlock verify --remote data" in str(caught.value.hint)
+    assert caught.value.kept is not None
+    assert Path(caught.value.kept).read_bytes() == b"\x8dight bytes"
     assert remote.asked("GET") <= 4  # never a blind retry: the place, then the live object
     assert bench.workspace() == {}
     assert bench.cached() == set()
@@ -721,6 +726,52 @@ def test_a_large_object_is_read_in_ranges_and_goes_on_where_it_broke_off(
     assert bench.data() == {"big": LARGE_TEXT}
     moved = sum(r.response_bytes for r in remote.forwarder.requests)
     assert moved == 1 << 20
+
+
+@pytest.mark.usefixtures("_small_ranges")
+def test_4_5_a_large_object_that_stays_damaged_is_kept_as_it_came_last(
+    bench: Workbench, remote: Remote
+) -> None:
+    remote.put("big", LARGE_TEXT)
+    bench.declare(data=remote.uri)
+    bench.resolve(digest_all=True)
+    bench.forget_cache()
+    remote.forwarder.clear()
+    remote.forwarder.inject(Fault(kind="corrupt", matches=reading("/big"), offset=5))
+    with pytest.raises(IntegrityError) as caught:
+        bench.sync()
+    assert caught.value.kept is not None
+    wrong = Path(caught.value.kept).read_bytes()
+    assert (wrong[:5], wrong[6:]) == (LARGE_TEXT[:5].encode(), LARGE_TEXT[6:].encode())
+    # Its ranges, once more in one piece, and then twice the live object.
+    moved = sum(r.response_bytes for r in remote.forwarder.requests if r.method == "GET")
+    assert moved <= 4 * len(LARGE_TEXT)
+    assert bench.workspace() == {}
+
+
+def test_4_5_the_second_reading_takes_another_connection(
+    bench: Workbench, http_server: HttpServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A machine in between may spoil all that passes on one connection."""
+    monkeypatch.setenv("ARTLOCK_TRUST", "127.0.0.1")
+    body = "0123456789abcdef" * 1000
+    for name in ("f", "g"):
+        http_server.put(f"/{name}", (body + name).encode(), etag=f'"{name}"')
+    spoiled: list[bool] = []
+
+    def choice(_luck: Random) -> Toxics:
+        spoiled.append(not spoiled)
+        return Toxics(flip_every=1000 if spoiled[-1] else None)
+
+    with Proxy(http_server.endpoint) as proxy:
+        bench.declare(f=f"{proxy.endpoint}/f", g=f"{proxy.endpoint}/g")
+        bench.resolve()
+        bench.forget_cache()
+        bench.jobs = 1
+        proxy.begin(1, choice)
+        bench.sync()
+    assert spoiled == [True, False]
+    assert bench.workspace() == {"data/f/f": body + "f", "data/g/g": body + "g"}
 
 
 @pytest.mark.usefixtures("_small_ranges")
