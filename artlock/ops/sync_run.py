@@ -125,6 +125,7 @@ class SyncRun:
         refuse_without_space(self._project, plan)
         fetched, digests = self._fetcher.fetch(plan.fetch)
         self._digests |= digests
+        self._sources.rest()
         trashed: list[str] = []
         if plan.write or plan.remove:
             trashed = self._materialize(plan)
