@@ -11,7 +11,7 @@ import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from artlock.cache.ranges import PartialFile, object_key
+from artlock.cache.ranges import RANGE_LENGTH, PartialFile, object_key
 from artlock.engine.threads import Stop, each
 from artlock.errors import (
     AccessDeniedError,
@@ -351,6 +351,11 @@ class _Fetch:
 
 def _fetched(verified: Verified, *, from_elsewhere: bool = False) -> Fetched:
     return Fetched(verified.digest, verified.size, from_elsewhere=from_elsewhere)
+
+
+def reads_of(size: int) -> int:
+    """Return how many requests an object of ``size`` bytes is read with."""
+    return 1 if size < LARGE else -(-size // RANGE_LENGTH)
 
 
 def _in_ranges(item: Wanted) -> bool:

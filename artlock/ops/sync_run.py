@@ -90,6 +90,10 @@ class SyncRun:
             ),
         )
 
+    def estimated(self, report: SyncReport) -> SyncReport:
+        """Add what carrying it out would ask of the sources."""
+        return replace(report, download=self._fetcher.estimate(report.plan.fetch))
+
     def _plan(self) -> SyncPlan:
         placements = self._placements
         self._survey.look(placements, in_scope=self._is_in_scope)

@@ -1,6 +1,8 @@
 import hashlib
 import os
+import resource
 import shutil
+import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,7 +11,7 @@ from random import Random
 
 import pytest
 
-from artlock.cache.ranges import PartialFile
+from artlock.cache.ranges import RANGE_LENGTH, PartialFile
 from artlock.errors import (
     AccessDeniedError,
     ConfigError,
@@ -25,6 +27,7 @@ from artlock.errors import (
 from artlock.model.settings import LinkMode
 from artlock.ops import fetch as fetching
 from artlock.ops.sync import SyncOptions, settled_report
+from artlock.ops.sync_values import Download
 from testbed.faults import Fault, access_denied
 from testbed.http_server import HttpServer
 from testbed.proxy import Proxy, Toxics
@@ -786,6 +789,73 @@ def test_4_5_a_large_object_with_a_damaged_range_is_read_again_as_a_whole(
     remote.forwarder.inject(fault)
     bench.sync()
     assert bench.data() == {"big": LARGE_TEXT}
+
+
+# What it would cost.
+
+
+@pytest.mark.usefixtures("_small_ranges")
+def test_4_20_a_dry_run_tells_objects_bytes_and_requests(
+    bench: Workbench, remote: Remote
+) -> None:
+    texts = {"a": "1", "b": "22", "copy": "1"}
+    for path, text in texts.items():
+        remote.put(path, text)
+    bench.declare(data=remote.uri)
+    bench.resolve(digest_all=True)
+    bench.forget_cache()
+    remote.forwarder.clear()
+    dry = SyncOptions(write=False)
+    todo = bench.sync(options=dry).download
+    assert (todo.objects, todo.size, todo.requests) == (2, 3, 2)
+    assert remote.forwarder.requests == ()
+    bench.sync()
+    assert len(remote.forwarder.requests) == todo.requests
+    assert bench.sync(options=dry).download == Download()
+
+
+def test_4_20_large_objects_take_a_request_for_each_range() -> None:
+    assert [fetching.reads_of(size) for size in (0, 1, fetching.LARGE - 1)] == [1, 1, 1]
+    assert fetching.reads_of(fetching.LARGE) == fetching.LARGE // RANGE_LENGTH
+    assert fetching.reads_of(fetching.LARGE + 1) == fetching.LARGE // RANGE_LENGTH + 1
+
+
+# Few open files.
+
+
+def test_4_18_few_open_files_suffice_for_a_sync(bench: Workbench, remote: Remote) -> None:
+    for number in range(60):
+        remote.put(f"d{number}/f", f"text {number}")
+    bench.declare(data=remote.uri)
+    bench.resolve()
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])}
+
+    def sync(*, limit: tuple[int, int], jobs: int) -> subprocess.CompletedProcess[str]:
+        # Of its own: what this process has open must not count.
+        own = ["-j", str(jobs), "--cache-dir", str(bench.cache)]
+        return subprocess.run(
+            [sys.executable, "-m", "artlock", *own, "sync"],
+            cwd=bench.root,
+            env=environment,
+            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, limit),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    # So few that not even the work begins: told, with a way out, and nothing is written.
+    done = sync(limit=(26, 26), jobs=16)
+    assert done.returncode == 3, done.stderr
+    assert "too many open files" in done.stderr
+    assert bench.workspace() == {}
+    done = sync(limit=(64, 64), jobs=16)
+    assert done.returncode == 0, done.stderr
+    assert len(bench.data()) == 60
+    shutil.rmtree(bench.root / "data")
+    bench.forget_cache()
+    # As many as one may have are taken.
+    done = sync(limit=(24, 1024), jobs=16)
+    assert done.returncode == 0, done.stderr
 
 
 # Interruptions.
