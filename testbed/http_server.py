@@ -38,11 +38,15 @@ class HttpServer(RecordingServer):
     with its headers, so that a test sees which credentials left.
     """
 
-    def __init__(self, *, tls: bool = False) -> None:
+    def __init__(
+        self, *, tls: bool = False, is_expired: bool = False, is_old: bool = False
+    ) -> None:
         """Describe a server; it answers within its ``with`` block.
 
         Args:
             tls: Whether to speak https, with a certificate of its own; see ``ca_file``.
+            is_expired: Whether that certificate has ended.
+            is_old: Whether it speaks nothing newer than TLS 1.1.
 
         """
         self._mutex = threading.Lock()
@@ -52,7 +56,9 @@ class HttpServer(RecordingServer):
         self.ca_file: Path | None = None
         context = None
         if self._folder is not None:
-            context, self.ca_file = loopback_context(Path(self._folder.name))
+            context, self.ca_file = loopback_context(
+                Path(self._folder.name), is_expired=is_expired, is_old=is_old
+            )
         super().__init__(Listener(self._answer, context=context))
 
     @property

@@ -4,8 +4,10 @@ import gzip
 import os
 import re
 import socket
+import ssl
 import threading
 import time
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
@@ -17,12 +19,14 @@ import pytest
 from artlock.errors import (
     AccessDeniedError,
     ArtlockError,
+    ManifestError,
     ObjectChangedError,
     ObjectNotFoundError,
     PolicyError,
     StoreError,
     StoreUnavailableError,
 )
+from artlock.formats.manifest import parse_manifest
 from artlock.model.manifest import Access
 from artlock.model.objects import VersionId
 from artlock.model.uri import Uri
@@ -766,6 +770,86 @@ def test_4_12_a_certificate_of_another_host_is_refused(web: Web) -> None:
         assert secure.requests == ()
         named, uri = web.open(by_name(secure.url("/f")), ca_bundle=str(secure.ca_file))
         assert named.head(uri).size == 1
+
+
+def test_4_12_an_expired_certificate_is_refused_although_it_is_trusted(web: Web) -> None:
+    with HttpServer(tls=True, is_expired=True) as secure:
+        secure.put("/f", b"1")
+        store, uri = web.open(secure.url("/f"), ca_bundle=str(secure.ca_file))
+        with pytest.raises(StoreError, match=r"certificate .* expired") as caught:
+            store.head(uri)
+    assert type(caught.value) is StoreError
+    assert secure.requests == ()
+
+
+def test_4_12_nothing_older_than_tls_1_2_is_spoken(web: Web) -> None:
+    with HttpServer(tls=True, is_old=True) as secure:
+        secure.put("/f", b"1")
+        port = int(secure.endpoint.rpartition(":")[2])
+        assert tls_version(port) == "TLSv1.1"  # whoever wants to, can
+        store, uri = web.open(secure.url("/f"), ca_bundle=str(secure.ca_file))
+        with pytest.raises(StoreError):
+            store.head(uri)
+    assert secure.requests == ()
+
+
+def tls_version(port: int) -> str | None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        context.minimum_version = ssl.TLSVersion.TLSv1
+    context.set_ciphers("ALL:@SECLEVEL=0")
+    with (
+        socket.create_connection(("127.0.0.1", port), timeout=5) as connection,
+        context.wrap_socket(connection) as wrapped,
+    ):
+        return wrapped.version()
+
+
+@pytest.mark.parametrize("key", ["verify", "insecure", "tls-verify", "proxy", "proxies"])
+def test_4_12_4_13_no_manifest_switches_verification_off_or_names_a_proxy(key: str) -> None:
+    manifest = (
+        f'[artlock]\nversion = 1\n[artifacts.a]\nuri = "https://h.example/f"\n{key} = '
+    )
+    for value in ("false", '"http://evil.example"'):
+        with pytest.raises(ManifestError, match=key):
+            parse_manifest(manifest + value)
+
+
+def test_4_13_what_the_proxy_is_told_stays_with_the_proxy(
+    web: Web, http_server: HttpServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Through a proxy, a redirect to another host carries none of the source's headers."""
+    http_server.put("http://other.example/g", b"12345")
+    http_server.redirect("http://files.example/f", "http://other.example/g")
+    proxy = http_server.endpoint.replace("http://", "http://user:canary@")
+    monkeypatch.setenv("http_proxy", proxy)
+    store, uri = web.open(
+        "http://files.example/f", headers={"Authorization": "canary-own"}, allowed=()
+    )
+    assert read(store, Pin(uri=uri, size=5)) == b"12345"
+    first, second = http_server.requests
+    for request in (first, second):
+        assert request.header("Proxy-Authorization") == "Basic dXNlcjpjYW5hcnk="
+    assert first.header("Authorization") == "canary-own"
+    assert second.header("Authorization") is None
+    # Without the proxy nobody is told its password.
+    monkeypatch.delenv("http_proxy")
+    http_server.put("/f", b"1")
+    store, uri = web.open(http_server.url("/f"))
+    assert store.head(uri).size == 1
+    assert http_server.requests[-1].header("Proxy-Authorization") is None
+
+
+def test_4_15_headers_without_end_are_refused(web: Web) -> None:
+    for head in (b"X-Long: " + b"x" * 100_000, b"X: y\r\n" * 1_000):
+        answer = b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n" + head + b"\r\n\r\n1"
+        with canned(answer) as url:
+            store, uri = web.open(url)
+            with pytest.raises(StoreError):
+                read(store, Pin(uri=uri, size=1))
 
 
 def test_a_bundle_that_cannot_be_read_is_told(web: Web, http_server: HttpServer) -> None:

@@ -452,6 +452,63 @@ def test_4_12_a_certificate_that_is_not_trusted_is_no_reason_to_retry() -> None:
     assert "ca-bundle" in (caught.value.hint or "")
 
 
+def test_4_12_expired_and_old_servers_are_refused_although_they_are_trusted() -> None:
+    for server in (
+        HttpServer(tls=True, is_expired=True),
+        HttpServer(tls=True, is_old=True),
+    ):
+        with server:
+            server.put("/bucket/a", BODY)
+            assert server.ca_file is not None
+            bundle = server.ca_file.read_bytes()
+            transfer = secure_transfer(server.endpoint, bundle)
+            with pytest.raises(StoreError) as caught:
+                read(transfer, pin())
+        assert server.requests == ()
+        assert "certificate" in str(caught.value) or "connection" in str(caught.value)
+
+
+def secure_transfer(endpoint: str, bundle: bytes) -> Transfer:
+    return Transfer(
+        lambda: s3_client(
+            bucket="bucket",
+            endpoint=endpoint,
+            region="x",
+            path_style=True,
+            keys=None,
+            ca_bundle=bundle,
+        )
+    )
+
+
+def test_4_12_a_certificate_that_is_named_is_trusted() -> None:
+    with HttpServer(tls=True) as server:
+        server.put("/bucket/a", BODY)
+        assert server.ca_file is not None
+        transfer = secure_transfer(server.endpoint, server.ca_file.read_bytes())
+        assert read(transfer, pin()) == BODY
+
+
+def test_4_13_buckets_are_read_through_the_proxy_of_the_environment(
+    http_server: HttpServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = "http://store.example/bucket/a"
+    http_server.put(target, BODY)
+    proxy = http_server.endpoint.replace("http://", "http://user:pass@")
+    monkeypatch.setenv("http_proxy", proxy)
+    assert read(transfer_to("http://store.example"), pin()) == BODY
+    (request,) = http_server.requests
+    assert request.header("Host") == "store.example"
+    assert request.header("Proxy-Authorization") == "Basic dXNlcjpwYXNz"
+
+
+def test_4_15_headers_without_end_are_refused(served: HttpServer) -> None:
+    headers = {f"x-amz-meta-{number}": "x" * 1000 for number in range(2000)}
+    served.put("/bucket/a", BODY, headers=headers)
+    with pytest.raises(StoreError):
+        read(transfer_to(served.endpoint), pin())
+
+
 @pytest.mark.parametrize(
     "key",
     [
