@@ -17,6 +17,7 @@
     |   +-- ObjectNotFoundError   3    object-not-found
     |   |   +-- BucketNotFoundError 3  bucket-not-found
     |   +-- AccessDeniedError     3    access-denied
+    |   |   +-- KeysExpiredError  3    access-denied
     |   +-- ObjectChangedError    4    object-changed
     |   +-- ObjectArchivedError   3    object-archived
     |   +-- StoreUnavailableError 3    store-unavailable
@@ -36,6 +37,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import PurePath
 
 EXIT_OK = 0
 EXIT_NO = 1
@@ -144,6 +146,7 @@ class IntegrityError(ArtlockError):
         subject: What the bytes are: a URI or a path.
         expected: The token that does not hold, as ``alg:value``, or ``N bytes``.
         actual: What was found instead, in the same form.
+        kept: Where the wrong bytes are kept as evidence, or ``None`` if they are not.
     """
 
     code = "integrity-error"
@@ -156,13 +159,15 @@ class IntegrityError(ArtlockError):
         self.subject = subject
         self.expected = expected
         self.actual = actual
+        self.kept: PurePath | None = None
 
     def facts(self) -> dict[str, object]:
-        """Return subject, expected and actual."""
+        """Return subject, expected and actual, and where the bytes are."""
         return {
             "subject": self.subject,
             "expected": self.expected,
             "actual": self.actual,
+            "kept": None if self.kept is None else str(self.kept),
         }
 
 
@@ -220,6 +225,10 @@ class AccessDeniedError(StoreError):
     code = "access-denied"
 
 
+class KeysExpiredError(AccessDeniedError):
+    """The credentials have expired and there are no others: what is asked next fails."""
+
+
 class ObjectChangedError(StoreError):
     """The object that was locked is no longer what the store holds under that name.
 
@@ -237,15 +246,22 @@ class ObjectArchivedError(StoreError):
 
 
 class StoreUnavailableError(StoreError):
-    """Timeout, reset, cut body, throttling or a 5xx: the only error that is retried."""
+    """Timeout, reset, cut body, throttling or a 5xx: the only error that is retried.
+
+    Attributes:
+        wait_s: How many seconds the store asks to wait, or 0.
+    """
 
     code = "store-unavailable"
     TRY_AGAIN: ClassVar[str] = (
         "try again; `artlock doctor` tells what this machine can reach"
     )
 
-    def __init__(self, message: str, *, uri: str, hint: str | None = None) -> None:
+    def __init__(
+        self, message: str, *, uri: str, hint: str | None = None, wait_s: float = 0.0
+    ) -> None:
         super().__init__(message, uri=uri, hint=hint or self.TRY_AGAIN)
+        self.wait_s = wait_s
 
 
 class CacheError(ArtlockError):

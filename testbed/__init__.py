@@ -12,6 +12,7 @@ Modules:
     faults       what may go wrong with an answer, as data
     wire         the listener and the delivery that the next two share
     forwarder    a reverse proxy that counts requests and injects faults
+    proxy        a TCP proxy that spoils what passes, by a seed
     http_server  an HTTP server with resources that a test programs
     tls          a self-signed certificate for loopback
     guards       a clean environment, and no sockets but loopback

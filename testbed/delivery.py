@@ -10,6 +10,8 @@ from typing import Literal, TypeAlias
 from testbed.faults import Fault
 from testbed.wire import BLOCK, Exchange
 
+Body: TypeAlias = bytes | memoryview
+
 _Framing: TypeAlias = Literal["length", "chunks", "end"]
 _BODILESS = frozenset({204, 304})
 
@@ -28,7 +30,7 @@ class Reply:
 
     status: int
     headers: tuple[tuple[str, str], ...] = ()
-    body: Iterable[bytes] = ()
+    body: Iterable[Body] = ()
     length: int | None = None
 
 
@@ -85,7 +87,7 @@ def _with_headers(
     return replace(reply, headers=(*kept, *headers.items()))
 
 
-def _flipped(body: Iterable[bytes], offset: int) -> Iterator[bytes]:
+def _flipped(body: Iterable[Body], offset: int) -> Iterator[Body]:
     for block in body:
         if 0 <= offset < len(block):
             changed = bytearray(block)
@@ -157,7 +159,7 @@ def _send_endlessly(exchange: Exchange, reply: Reply, fault: Fault) -> None:
         body.write(piece)
 
 
-def _split(body: Iterable[bytes], after: int) -> tuple[bytes, Iterator[bytes]]:
+def _split(body: Iterable[Body], after: int) -> tuple[bytes, Iterator[Body]]:
     """Return the first ``after`` bytes, and the rest in pieces."""
     pieces = iter(body)
     first = b""
@@ -191,7 +193,7 @@ class _Body:
         self._exchange = exchange
         self._chunked = framing == "chunks"
 
-    def write(self, piece: bytes) -> None:
+    def write(self, piece: Body) -> None:
         if not piece:
             return  # an empty chunk would be the end
         if self._chunked:
@@ -210,7 +212,7 @@ class _Body:
             self._exchange.wfile.write(b"0\r\n\r\n")
         self._exchange.wfile.flush()
 
-    def _write(self, piece: bytes) -> None:
+    def _write(self, piece: Body) -> None:
         # Counted before it is sent: who has received it all finds the full count.
         self._exchange.entry.response_bytes += len(piece)
         self._exchange.wfile.write(piece)

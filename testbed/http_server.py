@@ -13,7 +13,7 @@ from typing import Literal
 
 from awscrt.checksums import crc64nvme
 
-from testbed.delivery import Reply, deliver
+from testbed.delivery import Body, Reply, deliver
 from testbed.faults import Fault, FaultList
 from testbed.ports import LOOPBACK
 from testbed.tls import loopback_context
@@ -23,7 +23,7 @@ from testbed.wire import Exchange, Listener, RecordingServer
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Resource:
     status: int
-    body: bytes
+    body: Body
     headers: tuple[tuple[str, str], ...]
     etag: str | None
     accept_ranges: bool
@@ -38,11 +38,15 @@ class HttpServer(RecordingServer):
     with its headers, so that a test sees which credentials left.
     """
 
-    def __init__(self, *, tls: bool = False) -> None:
+    def __init__(
+        self, *, tls: bool = False, is_expired: bool = False, is_old: bool = False
+    ) -> None:
         """Describe a server; it answers within its ``with`` block.
 
         Args:
             tls: Whether to speak https, with a certificate of its own; see ``ca_file``.
+            is_expired: Whether that certificate has ended.
+            is_old: Whether it speaks nothing newer than TLS 1.1.
 
         """
         self._mutex = threading.Lock()
@@ -52,7 +56,9 @@ class HttpServer(RecordingServer):
         self.ca_file: Path | None = None
         context = None
         if self._folder is not None:
-            context, self.ca_file = loopback_context(Path(self._folder.name))
+            context, self.ca_file = loopback_context(
+                Path(self._folder.name), is_expired=is_expired, is_old=is_old
+            )
         super().__init__(Listener(self._answer, context=context))
 
     @property
@@ -67,7 +73,7 @@ class HttpServer(RecordingServer):
     def put(
         self,
         path: str,
-        body: bytes,
+        body: Body,
         *,
         etag: str | None = None,
         headers: Mapping[str, str] | None = None,
@@ -78,7 +84,7 @@ class HttpServer(RecordingServer):
 
         Args:
             path: As on the wire: with its percent signs, without a query.
-            body: The bytes.
+            body: The bytes; a view is served as it is, so that large ones may share memory.
             etag: With its quotes, strong ``"x"`` or weak ``W/"x"``; None sends none.
             headers: Further headers of every answer.
             accept_ranges: Whether Range is obeyed, and Accept-Ranges sent.

@@ -171,3 +171,12 @@ def missing_blobs(layout: CacheLayout, digests: Iterable[str]) -> list[str]:
 def assert_only_this_user_can_write(layout: CacheLayout) -> None:
     for path in (layout.root, *layout.root.rglob("*")):
         assert not path.lstat().st_mode & 0o022, path
+
+
+def size_under_wrong_names(layout: CacheLayout) -> int:
+    """Return the bytes of blobs that are not what their names say; 0 is right."""
+    return sum(
+        path.stat().st_size or 1
+        for path in blob_files(layout)
+        if blake3(path.read_bytes()).hexdigest() != path.parent.name + path.name
+    )

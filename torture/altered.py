@@ -41,7 +41,7 @@ def _no_flock() -> None:
 def _small_ranges() -> None:
     fetch.LARGE = _LARGE
     defaults = PartialFile.__init__.__kwdefaults__
-    assert defaults is not None  # noqa: S101 - it has keywords
+    assert defaults is not None
     defaults["range_length"] = _RANGE_LENGTH
 
 

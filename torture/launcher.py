@@ -90,11 +90,11 @@ class Launcher:
             "said": str(self._said),
             "fork": fork,
         }
-        assert self._process.stdin is not None  # noqa: S101 - for the type checker
+        assert self._process.stdin is not None
         print(json.dumps(request), file=self._process.stdin, flush=True)
 
     def _line(self) -> str:
-        assert self._process.stdout is not None  # noqa: S101 - for the type checker
+        assert self._process.stdout is not None
         line = self._process.stdout.readline()
         if not line:
             message = "the launcher has ended"
@@ -121,7 +121,7 @@ def _run_here(request: Mapping[str, object]) -> int:
     from artlock.cli.main import run  # noqa: PLC0415 - after it was altered
 
     arguments = request["arguments"]
-    assert isinstance(arguments, list)  # noqa: S101 - for the type checker
+    assert isinstance(arguments, list)
     with open(str(request["said"]), "w") as said:
         keep, sys.stdout, sys.stderr = (sys.stdout, sys.stderr), said, said
         try:
@@ -142,7 +142,7 @@ def _become(request: Mapping[str, object]) -> None:
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.chdir(str(request["folder"]))
     arguments = request["arguments"]
-    assert isinstance(arguments, list)  # noqa: S101 - for the type checker
+    assert isinstance(arguments, list)
     sys.argv[1:] = arguments
     os.kill(os.getpid(), signal.SIGSTOP)
     code = 1

@@ -1,9 +1,11 @@
 """All scenarios, in the order of the table."""
 
 from torture import crowd, full_disk, kills, power, syscalls
+from torture.flips import FLIPS
 from torture.fuzz.scenarios import FUZZ
 from torture.locks import LOCKS
 from torture.manifests import MANIFESTS
+from torture.network import NETWORK
 from torture.scenario import Scenario
 
 SCENARIOS: tuple[Scenario, ...] = (
@@ -14,6 +16,8 @@ SCENARIOS: tuple[Scenario, ...] = (
     power.XFS,
     crowd.CROWD,
     full_disk.FULL_DISK,
+    NETWORK,
+    FLIPS,
     LOCKS,
     MANIFESTS,
     *FUZZ,

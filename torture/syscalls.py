@@ -153,7 +153,7 @@ def _attach(pid: int, log: Path, options: tuple[str, ...]) -> subprocess.Popen[s
         stderr=subprocess.PIPE,
         text=True,
     )
-    assert strace.stderr is not None  # noqa: S101 - for the type checker
+    assert strace.stderr is not None
     line = strace.stderr.readline()
     os.kill(pid, signal.SIGCONT)
     if "attached" not in line:

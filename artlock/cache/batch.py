@@ -21,9 +21,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from artlock.cache.evidence import Evidence
 from artlock.cache.layout import OPTION, CacheLayout, blob_name
 from artlock.cache.records import BlobRecords, Stamp
-from artlock.errors import CacheError
+from artlock.errors import CacheError, IntegrityError
 from artlock.fs.atomic import write_all
 from artlock.fs.durability import HAS_SYNCFS, Barrier, Fsync, start_writeback, sync_file
 from artlock.fs.problems import hint, raising, reason
@@ -80,6 +81,7 @@ class Batch:
         self._layout = layout
         self._fsync = fsync
         self._records = records
+        self._evidence = Evidence(layout)
         self._names = Names()
         self._home = f"{layout.home}/"
         self._mutex = threading.Lock()
@@ -109,6 +111,7 @@ class Batch:
         size: int | None,
         subject: str,
         etag_is_md5: bool = False,
+        keep_refused: bool = False,
     ) -> Verified:
         """Take bytes in if they are what was locked; ``commit`` names them.
 
@@ -118,9 +121,11 @@ class Batch:
             size: The size that was locked, in bytes; ``None`` if it is not known yet.
             subject: What the bytes are, for the error; a URI as a rule.
             etag_is_md5: See ``Verification``.
+            keep_refused: Whether bytes that are refused are kept as evidence (hazard 4.5);
+                the error tells where.
 
         Raises:
-            IntegrityError: Another size, or a token that does not hold; nothing was stored.
+            IntegrityError: Another size, or a token that does not hold; no blob was stored.
             StoreError: ``chunks`` broke off; nothing was stored.
             CacheError: The cache cannot be written; nothing was stored.
         """
@@ -129,9 +134,14 @@ class Batch:
         first = next(pieces, b"")
         check.update(first)
         if memoryview(first).nbytes >= _PIECE:
-            return self._put_pieces(first, pieces, check, size)
+            return self._put_pieces(first, pieces, check, size, keep_refused=keep_refused)
         # The whole is in memory: judged before anything is written.
-        verified = check.finish()
+        try:
+            verified = check.finish()
+        except IntegrityError as error:
+            if keep_refused:
+                error.kept = self._evidence.keep_bytes(first, check.digest)
+            raise
         if verified.digest not in self._waiting:
             name, fd = self._create(size)
             with self._removed_on_error(name, fd, size):
@@ -141,19 +151,31 @@ class Batch:
         return verified
 
     def _put_pieces(
-        self, first: Buffer, pieces: Iterator[Buffer], check: Verification, size: int | None
+        self,
+        first: Buffer,
+        pieces: Iterator[Buffer],
+        check: Verification,
+        size: int | None,
+        *,
+        keep_refused: bool,
     ) -> Verified:
         name, fd = self._create(size)
         with self._removed_on_error(name, fd, size):
             write_all(fd, first)
             started = 0
-            for piece in pieces:
-                check.update(piece)
-                write_all(fd, piece)
-                if check.seen - started >= _WRITEBACK:
-                    start_writeback(fd, started, check.seen - started)
-                    started = check.seen
-            verified = check.finish()
+            try:
+                for piece in pieces:
+                    check.update(piece)
+                    write_all(fd, piece)
+                    if check.seen - started >= _WRITEBACK:
+                        start_writeback(fd, started, check.seen - started)
+                        started = check.seen
+                verified = check.finish()
+            except IntegrityError as error:
+                if keep_refused:
+                    path = Path(self._home + name)
+                    error.kept = self._evidence.keep_file(path, check.digest)
+                raise
             self._barrier.written(fd)
         self._add(verified.digest, _Waiting(name))
         return verified

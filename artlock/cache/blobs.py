@@ -307,4 +307,5 @@ def _write(target_fd: int, data: bytes | memoryview) -> None:
 
 def _unreadable(digest: Digest, error: OSError) -> CacheError:
     message = f"cannot read the blob `{digest}`: {reason(error)}"
-    return CacheError(message, hint=f"choose another cache with `{OPTION}`")
+    way_out = hint(error, option=OPTION) or f"choose another cache with `{OPTION}`"
+    return CacheError(message, hint=way_out)

@@ -22,6 +22,7 @@ from artlock.errors import (
     ArtlockError,
     ConfigError,
 )
+from artlock.fs.limits import allow_open_files
 from artlock.fs.problems import reason
 
 if TYPE_CHECKING:
@@ -118,6 +119,7 @@ def main() -> None:
     if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
         # A scheduler that ends a job means what Ctrl-C means: what is open is closed.
         signal.signal(signal.SIGTERM, signal.default_int_handler)
+    allow_open_files()
     # Rows come by the hundred thousand and stay to the end: looking for cycles among them
     # again and again finds none.
     gc.freeze()

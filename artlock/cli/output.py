@@ -141,6 +141,8 @@ class Output:
         if "expected" in facts:
             self._talk(f"  expected  {escape(str(facts['expected']))}")
             self._talk(f"  actual    {escape(str(facts['actual']))}")
+            if facts["kept"]:
+                self._talk(f"  kept      {escape(str(facts['kept']))}")
         paths = facts.get("paths")
         if isinstance(paths, list):
             for path in paths if self.verbose else paths[:_SHOWN_PER_CLASS]:
@@ -164,6 +166,8 @@ class Output:
                 if "expected" in facts:
                     self._talk(f"    expected  {escape(str(facts['expected']))}")
                     self._talk(f"    actual    {escape(str(facts['actual']))}")
+                    if facts["kept"]:
+                        self._talk(f"    kept      {escape(str(facts['kept']))}")
             self._more(len(members))
             if hint:
                 self._talk(self._label("hint", "cyan") + escape(hint))

@@ -17,6 +17,7 @@ import msgspec
 
 from artlock.errors import WorkspaceError
 from artlock.fs.folders import HAS_DESCRIPTORS, Folder, Folders, Loan, split
+from artlock.fs.limits import may_stay_open
 from artlock.fs.link import Cloner
 from artlock.fs.temporary import BESIDE, Names, is_abandoned, is_abandoned_beside
 
@@ -55,7 +56,7 @@ class Root:
     Args:
         path: The folder; it exists.
         descriptors: Whether to use descriptors of folders; only tests say.
-        open_folders: How many folders stay open for the next use.
+        open_folders: How many folders stay open for the next use, at most.
     """
 
     def __init__(
@@ -69,7 +70,8 @@ class Root:
         self._names = Names()
         self._swept_s: float | None = None
         self._also_swept: set[str] = set()
-        self._folders = Folders(path, descriptors=descriptors, limit=open_folders)
+        limit = may_stay_open(open_folders)
+        self._folders = Folders(path, descriptors=descriptors, limit=limit)
 
     def __enter__(self) -> Self:
         return self

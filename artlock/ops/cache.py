@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from artlock.cache.evidence import clear_evidence
 from artlock.cache.layout import CacheLayout
 from artlock.cache.pins import pin_key
 from artlock.cache.projects import known_projects
@@ -117,6 +118,7 @@ def prune_cache(
                 dry_run=dry_run,
             )
             swept = sweep(layout, now_s=now, dry_run=dry_run)
+            swept += clear_evidence(layout, dry_run=dry_run)
     return pruned, swept
 
 

@@ -11,7 +11,7 @@ import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from artlock.cache.ranges import PartialFile, object_key
+from artlock.cache.ranges import RANGE_LENGTH, PartialFile, object_key
 from artlock.engine.threads import Stop, each
 from artlock.errors import (
     AccessDeniedError,
@@ -24,7 +24,7 @@ from artlock.errors import (
 )
 from artlock.model.tokens import Trust
 from artlock.ops.rows import is_weak
-from artlock.stores.base import Pin, Span, TellsEtag
+from artlock.stores.base import Pin, Reconnects, Span, TellsEtag
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -251,7 +251,9 @@ class _Fetch:
                     continue  # the first failure says more than that of a fallback
             raise failure from None
 
-    def _whole(self, item: Wanted, store: Store, pin: Pin) -> Verified:
+    def _whole(
+        self, item: Wanted, store: Store, pin: Pin, *, is_second: bool = False
+    ) -> Verified:
         """Read an object in one piece; once more if its bytes were not right.
 
         The second reading tells damage on the way from an object that differs at its source
@@ -261,15 +263,18 @@ class _Fetch:
             item.tokens.trust is Trust.ETAG and store.identity not in self._opaque_etags
         )
         try:
-            first = self._put(item, store, pin, etag_is_md5=judges)
+            put = self._put_again if is_second else self._put
+            first = put(item, store, pin, etag_is_md5=judges)
         except IntegrityError:
-            first = self._put(item, store, pin, etag_is_md5=judges)
+            if is_second:
+                raise
+            first = self._put_again(item, store, pin, etag_is_md5=judges)
         if not first.etag_differs:
             return first
         verdict = store.etag_is_md5(pin) if isinstance(store, TellsEtag) else None
         if verdict is False:
             return first
-        second = self._put(item, store, pin, etag_is_md5=True)
+        second = self._put_again(item, store, pin, etag_is_md5=True)
         if not second.etag_differs:
             return second
         if verdict is None and second.digest == first.digest:
@@ -282,14 +287,31 @@ class _Fetch:
             actual=str(second.digest),
         )
 
-    def _put(self, item: Wanted, store: Store, pin: Pin, *, etag_is_md5: bool) -> Verified:
+    def _put(
+        self,
+        item: Wanted,
+        store: Store,
+        pin: Pin,
+        *,
+        etag_is_md5: bool,
+        is_last: bool = False,
+    ) -> Verified:
         return self._batch.put(
             self._counted(store.read(pin)),
             item.tokens,
             size=pin.size,
             subject=str(pin.uri),
             etag_is_md5=etag_is_md5,
+            keep_refused=is_last,
         )
+
+    def _put_again(
+        self, item: Wanted, store: Store, pin: Pin, *, etag_is_md5: bool
+    ) -> Verified:
+        if isinstance(store, Reconnects):
+            # Whatever stands in the way of a connection spoils all that passes (4.5, 4.6).
+            store.reconnect()
+        return self._put(item, store, pin, etag_is_md5=etag_is_md5, is_last=True)
 
     def _counted(self, chunks: Iterator[Buffer]) -> Iterator[Buffer]:
         """Pass chunks on, tell of them, and end where the run was stopped."""
@@ -321,7 +343,7 @@ class _Fetch:
         try:
             verified = whole.partial.finish(self._batch)
         except IntegrityError:
-            return self._whole(item, item.store, item.pin)
+            return self._whole(item, item.store, item.pin, is_second=True)
         if verified.etag_differs:
             return self._whole(item, item.store, item.pin)
         return verified
@@ -329,6 +351,11 @@ class _Fetch:
 
 def _fetched(verified: Verified, *, from_elsewhere: bool = False) -> Fetched:
     return Fetched(verified.digest, verified.size, from_elsewhere=from_elsewhere)
+
+
+def reads_of(size: int) -> int:
+    """Return how many requests an object of ``size`` bytes is read with."""
+    return 1 if size < LARGE else -(-size // RANGE_LENGTH)
 
 
 def _in_ranges(item: Wanted) -> bool:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from artlock.model.uri import Uri
     from artlock.ops.project import Project
     from artlock.stores.base import Store
+    from artlock.stores.retry import RetryBudget
 
 _LOCAL = frozenset({"file", ""})
 _BUCKETS = frozenset({"s3", "gs"})
@@ -43,6 +44,7 @@ class Sources:
         self._trusted = is_trusted(project)
         self._rules = rules_of(project.runtime.environ)
         self._stores: dict[Hashable, Store] = {}
+        self._budget: RetryBudget | None = None
         self._noticed: set[str] = set()
 
     def __enter__(self) -> Self:
@@ -63,6 +65,7 @@ class Sources:
         """
         # Not for a command that only asks which services there are.
         from artlock.stores.base import StoreContext  # noqa: PLC0415 - see above
+        from artlock.stores.retry import RetryBudget  # noqa: PLC0415 - see above
         from artlock.stores.schemes import open_store, store_key  # noqa: PLC0415 - see above
 
         uri = uri or artifact.uri
@@ -87,8 +90,18 @@ class Sources:
                 cross_check=runtime.settings.cross_checks(uri),
                 connections=runtime.jobs,
             )
-            self._stores[key] = open_store(uri, context)
+            # One for all: workers that fail together share what may be repeated.
+            self._budget = self._budget or RetryBudget()
+            self._stores[key] = open_store(uri, context, budget=self._budget)
         return self._stores[key]
+
+    def rest(self) -> None:
+        """Give back connections while nothing is read: they are open files (4.18)."""
+        from artlock.stores.base import Reconnects  # noqa: PLC0415 - as in `store`
+
+        for store in self._stores.values():
+            if isinstance(store, Reconnects):
+                store.reconnect()
 
     def artifact(self, name: str) -> Artifact | None:
         """Return the declared artifact of that name, or ``None``."""

@@ -62,7 +62,7 @@ def sync(
         return known
     with _prepared(project, names, options) as run:
         report = run.report()
-        return run.carry_out(report) if options.write else report
+        return run.carry_out(report) if options.write else run.estimated(report)
 
 
 def settled_report(project: Project) -> SyncReport | None:

@@ -13,9 +13,10 @@ from artlock.errors import (
 )
 from artlock.model.tokens import Trust
 from artlock.ops.blobs import Pinned, remember
-from artlock.ops.fetch import Fetched, FetchReport, Wanted, fetch
+from artlock.ops.fetch import Fetched, FetchReport, Wanted, fetch, reads_of
 from artlock.ops.pins import pin_of
 from artlock.ops.recovery import OtherPlaces
+from artlock.ops.sync_values import Download
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -60,20 +61,17 @@ class SyncFetch:
             StoreError: One could not be fetched; likewise.
             CacheError: The cache cannot be written.
         """
-        groups: dict[object, list[Placement]] = {}
-        for placement in placements:
-            content = placement.row.tokens.blake3 or self._pinned.key(placement)
-            groups.setdefault(content or placement.target, []).append(placement)
-        firsts = {group[0].target: group for group in groups.values()}
+        groups = self._by_content(placements)
+        firsts = {group[0].target: group for group in groups}
         progress = self._project.runtime.progress
-        size = sum(group[0].row.size for group in groups.values())
+        size = sum(group[0].row.size for group in groups)
         if groups:
             progress.begin("fetching", objects=len(groups), size=size)
         report = FetchReport()
         try:
             fetch(
                 self._vault.blobs,
-                self._reachable((group[0] for group in groups.values()), report),
+                self._reachable((group[0] for group in groups), report),
                 report,
                 jobs=self._project.runtime.jobs,
                 progress=progress,
@@ -94,6 +92,20 @@ class SyncFetch:
             for placement in firsts[target]
         }
         return report.fetched, digests
+
+    def estimate(self, placements: Sequence[Placement]) -> Download:
+        """Return what ``fetch`` would ask for; nobody is asked (hazard 4.20)."""
+        sizes = [group[0].row.size for group in self._by_content(placements)]
+        return Download(
+            objects=len(sizes), size=sum(sizes), requests=sum(map(reads_of, sizes))
+        )
+
+    def _by_content(self, placements: Sequence[Placement]) -> list[list[Placement]]:
+        groups: dict[object, list[Placement]] = {}
+        for placement in placements:
+            content = placement.row.tokens.blake3 or self._pinned.key(placement)
+            groups.setdefault(content or placement.target, []).append(placement)
+        return list(groups.values())
 
     def _reachable(
         self, placements: Iterable[Placement], report: FetchReport

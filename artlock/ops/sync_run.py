@@ -90,6 +90,10 @@ class SyncRun:
             ),
         )
 
+    def estimated(self, report: SyncReport) -> SyncReport:
+        """Add what carrying it out would ask of the sources."""
+        return replace(report, download=self._fetcher.estimate(report.plan.fetch))
+
     def _plan(self) -> SyncPlan:
         placements = self._placements
         self._survey.look(placements, in_scope=self._is_in_scope)
@@ -125,6 +129,7 @@ class SyncRun:
         refuse_without_space(self._project, plan)
         fetched, digests = self._fetcher.fetch(plan.fetch)
         self._digests |= digests
+        self._sources.rest()
         trashed: list[str] = []
         if plan.write or plan.remove:
             trashed = self._materialize(plan)

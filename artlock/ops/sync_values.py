@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -32,6 +32,21 @@ class SyncOptions:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Download:
+    """What a sync would ask of its sources; the same content counts once.
+
+    Attributes:
+        objects: How many are not in the cache.
+        size: Their bytes.
+        requests: Reads, if none has to be repeated: large objects are read in ranges.
+    """
+
+    objects: int = 0
+    size: int = 0
+    requests: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SyncReport:
     """What a sync did, or would do.
 
@@ -42,6 +57,7 @@ class SyncReport:
         fetched_size: Their bytes.
         weak: Rows whose bytes nothing proves: no digest, no checksum.
         trashed: Where files were moved to, relative to the project.
+        download: What would be asked for; only where nothing was to be written.
     """
 
     plan: SyncPlan
@@ -51,3 +67,4 @@ class SyncReport:
     fetched_size: int = 0
     weak: int = 0
     trashed: tuple[str, ...] = ()
+    download: Download = field(default_factory=Download)

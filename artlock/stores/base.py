@@ -177,6 +177,17 @@ class TellsRetention(Protocol):
         """
 
 
+@runtime_checkable
+class Reconnects(Protocol):
+    """A store that can begin afresh on other connections (hazards 4.5, 4.6)."""
+
+    def reconnect(self) -> None:
+        """Use none of the connections so far for reads that begin from now on.
+
+        Reads that are under way go on. Never fails, asks nobody.
+        """
+
+
 def missing_bucket(uri: Uri) -> BucketNotFoundError:
     """Return the error of a bucket that does not exist."""
     message = f"there is no bucket `{uri.authority}`"

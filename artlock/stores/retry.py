@@ -17,14 +17,17 @@ from artlock.model.objects import ObjectInfo, VersionId
 from artlock.model.retention import Retention
 from artlock.model.uri import Uri
 from artlock.model.verification import Buffer
-from artlock.stores.base import Pin, Span, Store, TellsEtag, TellsRetention
+from artlock.stores.base import Pin, Reconnects, Span, Store, TellsEtag, TellsRetention
 
 ATTEMPTS = 5
 """How often in all, without a byte in between."""
 FIRST_DELAY_S = 0.5
 LONGEST_DELAY_S = 20.0
 PATIENCE_S = 900.0
-"""How long to go on without a byte, however few the attempts were."""
+"""How long to go on with hardly a byte, however few the attempts were."""
+LEAST_RATE = 1000.0
+"""Bytes a second; what comes more slowly for ``WINDOW_S`` has stalled (hazard 4.3)."""
+WINDOW_S = 60.0
 
 
 def _between(least: float, most: float) -> float:
@@ -80,7 +83,8 @@ class Retrying:
         store: The other one; closed with this one.
         budget: Shared by every store of a run.
         attempts: How often in all, without a byte in between.
-        patience_s: How long in all, without a byte in between.
+        patience_s: How long in all, with less than ``LEAST_RATE`` in between.
+        window_s: After so long below ``LEAST_RATE`` a read is begun again.
         sleep: Waits for seconds.
         jitter: Gives a delay between two bounds, in seconds.
         clock: Seconds that never go back.
@@ -93,6 +97,7 @@ class Retrying:
         budget: RetryBudget | None = None,
         attempts: int = ATTEMPTS,
         patience_s: float = PATIENCE_S,
+        window_s: float = WINDOW_S,
         sleep: Callable[[float], object] = time.sleep,
         jitter: Callable[[float, float], float] = _between,
         clock: Callable[[], float] = time.monotonic,
@@ -101,6 +106,7 @@ class Retrying:
         self._budget = budget or RetryBudget(clock=clock)
         self._attempts = attempts
         self._patience_s = patience_s
+        self._window_s = window_s
         self._sleep = sleep
         self._jitter = jitter
         self._clock = clock
@@ -128,26 +134,30 @@ class Retrying:
             StoreUnavailableError: The last attempt broke off too.
         """
         start, length = (0, pin.size) if span is None else (span.start, span.length)
-        delivered = failures = 0
-        failing_since = self._clock()
+        delivered = failures = before = 0
+        failing_since: float | None = None
         while True:
             rest = span
             if delivered and length is not None:
                 rest = Span(start + delivered, length - delivered)
             try:
-                for chunk in self._store.read(pin, rest):
+                for chunk in self._paced(pin, self._store.read(pin, rest)):
                     delivered += memoryview(chunk).nbytes
                     failures = 0
                     yield chunk
-            except StoreUnavailableError:
+            except StoreUnavailableError as error:
                 if length is not None and 0 < length <= delivered:
                     return  # nothing is missing
                 if delivered and (length is None or not _is_fixed(pin)):
                     raise
-                if failures == 0:
-                    failing_since = self._clock()
+                now = self._clock()
+                # A byte now and then renews the attempts, but not the patience.
+                if failing_since is None or (
+                    delivered - before > LEAST_RATE * (now - failing_since)
+                ):
+                    failing_since, before = now, delivered
                 failures += 1
-                if not self._waited(failures, failing_since):
+                if not self._waited(failures, failing_since, error.wait_s):
                     raise
             else:
                 return
@@ -162,17 +172,47 @@ class Retrying:
         store = self._store
         return store.retention(uri) if isinstance(store, TellsRetention) else None
 
+    def reconnect(self) -> None:
+        """Pass it on; see ``Reconnects``."""
+        if isinstance(self._store, Reconnects):
+            self._store.reconnect()
+
     def close(self) -> None:
         """Close the other store."""
         self._store.close()
 
-    def _waited(self, failures: int, failing_since: float) -> bool:
-        """Wait until the next attempt, or return ``False`` if there is none."""
+    def _paced(self, pin: Pin, chunks: Iterator[Buffer]) -> Iterator[Buffer]:
+        """Pass chunks on, unless they come so slowly that they have stalled.
+
+        Only waiting for the store counts, from the first chunk on: whoever takes the chunks
+        may be slow too.
+        """
+        waited, came = 0.0, 0
+        chunk = next(chunks, None)
+        while chunk is not None:
+            yield chunk
+            if waited >= self._window_s:
+                if came < LEAST_RATE * waited:
+                    message = (
+                        f"`{pin.uri}` has stalled: {came} bytes in {waited:.0f} seconds"
+                    )
+                    raise StoreUnavailableError(message, uri=str(pin.uri))
+                waited, came = 0.0, 0
+            asked = self._clock()
+            chunk = next(chunks, None)
+            waited += self._clock() - asked
+            came += 0 if chunk is None else memoryview(chunk).nbytes
+
+    def _waited(self, failures: int, failing_since: float, asked_s: float) -> bool:
+        """Wait until the next attempt, or return ``False`` if there is none.
+
+        At least as long as the store asks for (RFC 9110 §10.2.3).
+        """
         if failures >= self._attempts:
             return False
         # Full jitter: a fixed delay would bring all workers back at the same moment.
         bound = min(LONGEST_DELAY_S, FIRST_DELAY_S * 2 ** (failures - 1))
-        delay = max(self._jitter(0.0, bound), self._budget.reserve())
+        delay = max(self._jitter(0.0, bound), self._budget.reserve(), asked_s)
         if self._clock() + delay - failing_since > self._patience_s:
             return False
         self._sleep(delay)

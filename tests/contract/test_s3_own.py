@@ -4,7 +4,9 @@ import re
 import secrets
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -13,6 +15,7 @@ import pytest
 from artlock.errors import (
     AccessDeniedError,
     BucketNotFoundError,
+    KeysExpiredError,
     ObjectArchivedError,
     ObjectChangedError,
     ObjectNotFoundError,
@@ -392,6 +395,58 @@ def test_4_8_keys_that_are_refused_are_told_from_permissions(
             body_of(
                 store, Pin(uri=place.uri("a"), size=1, etag="e", version=VersionId("v"))
             )
+
+
+def test_4_8_keys_that_expire_in_the_middle_are_looked_for_again(
+    place: S3Place, tmp_path: Path
+) -> None:
+    file = tmp_path / "credentials"
+
+    def sign_in(secret: str) -> None:
+        file.write_text(
+            "[default]\n"
+            f"aws_access_key_id = {place.server.admin.access_key}\n"
+            f"aws_secret_access_key = {secret}\n"
+        )
+
+    place.put("a", b"1")
+    expired = s3_error(400, "ExpiredToken", matches=is_read)
+    with place.open() as store:
+        # Not from the environment of this process, which nobody else can change.
+        place.monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+        place.monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+        place.monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(file))
+        sign_in(place.server.admin.secret_key)
+        (info,) = store.scan(place.root)
+        assert body_of(store, pin_of(info)) == b"1"
+        assert place.forwarder is not None
+        # They have ended, and nobody has signed in again.
+        place.forwarder.inject(expired)
+        with pytest.raises(KeysExpiredError, match="the credentials have expired"):
+            body_of(store, pin_of(info))
+
+    with place.open() as store:
+        place.monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+        place.monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+        sign_in("of yesterday")
+        wanted = pin_of(info)
+        assert place.forwarder is not None
+        # The old ones are refused, and a person signs in again just then.
+        place.forwarder.inject(
+            Fault(
+                kind="before",
+                action=lambda: sign_in(place.server.admin.secret_key),
+                times=1,
+            ),
+            replace(expired, times=1),
+        )
+        assert body_of(store, wanted) == b"1"
+        assert body_of(store, wanted) == b"1"
+        assert len(place.forwarder.requests) == 3
+
+
+def is_read(method: str, _path: str, query: str) -> bool:
+    return method == "GET" and "versions" not in query and "list-type" not in query
 
 
 def test_without_credentials_nothing_is_sent(place: S3Place) -> None:

@@ -88,6 +88,9 @@ def show_sync(output: Output, report: SyncReport, *, dry: bool) -> None:
             "left": list(plan.left),
             "trashed": list(report.trashed),
             "weak": report.weak,
+            "objects_to_fetch": report.download.objects,
+            "bytes_to_fetch": report.download.size,
+            "requests": report.download.requests,
             "dry_run": dry,
         },
     )
@@ -98,9 +101,12 @@ def show_sync(output: Output, report: SyncReport, *, dry: bool) -> None:
             output.data(f"write: {output.styled(placement.target)}")
         for target in plan.remove:
             output.data(f"remove: {output.styled(target)}")
+        todo = report.download
+        how = f" in {count(todo.requests, 'request')}" if todo.requests else ""
         output.say(
             f"Would sync {artifacts}: {len(plan.write):,} to write, "
-            f"{len(plan.remove):,} to remove, {human_size(plan.fetch_size)} to fetch{links}"
+            f"{len(plan.remove):,} to remove, {count(todo.objects, 'object')} of "
+            f"{human_size(todo.size)} to fetch{how}{links}"
         )
         return
     for target in plan.left:

@@ -13,6 +13,7 @@ from requests import exceptions as requests
 
 from artlock.errors import (
     AccessDeniedError,
+    KeysExpiredError,
     ObjectNotFoundError,
     StoreError,
     StoreUnavailableError,
@@ -85,8 +86,7 @@ def translate(error: BaseException, uri: Uri, action: Action) -> StoreError:
             message = f"Google gave no credentials to read {subject} just now"
             return StoreUnavailableError(message, uri=text)
         case auth.GoogleAuthError():
-            message = f"the Google credentials to read {subject} are not valid any more"
-            return AccessDeniedError(message, uri=text, hint=CREDENTIALS_HINT)
+            return expired(uri)
         case requests.SSLError():
             message = f"the certificate of the server that holds {subject} is not trusted"
             hint = "set `ca-bundle` in your own configuration, or repair the server"
@@ -137,6 +137,12 @@ def unavailable(uri: Uri, why: str) -> StoreUnavailableError:
     """Return the error of a store that does not answer now."""
     message = f"`{uri}` could not be read: {why}"
     return StoreUnavailableError(message, uri=str(uri))
+
+
+def expired(uri: Uri) -> KeysExpiredError:
+    """Return the error of credentials that have ended."""
+    message = f"the Google credentials to read `{uri}` are not valid any more"
+    return KeysExpiredError(message, uri=str(uri), hint=CREDENTIALS_HINT)
 
 
 def denied(uri: Uri, action: Action) -> ForbiddenError:

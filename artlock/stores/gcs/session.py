@@ -25,7 +25,7 @@ from google.auth.transport.requests import AuthorizedSession, Request
 from google.cloud import storage
 
 from artlock.errors import PolicyError, StoreError
-from artlock.stores.gcs.failures import Action, refine, translate
+from artlock.stores.gcs.failures import Action, expired, refine, translate
 from artlock.stores.transfer import Transfer, gcs_client
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from artlock.model.manifest import Access
     from artlock.model.uri import Uri
+    from artlock.stores.transfer import Refusal
 
 GOOGLE = "https://storage.googleapis.com"
 _READ_ONLY = "https://www.googleapis.com/auth/devstorage.read_only"
@@ -83,14 +84,15 @@ def connect(uri: Uri, access: Access, endpoint: str) -> Connection:
 
     def transfer(bucket: str) -> Transfer:
         return Transfer(
-            gcs_client(
+            lambda: gcs_client(
                 bucket=bucket,
                 endpoint=endpoint,
                 token=tokens,
                 headers={"x-goog-user-project": payer} if payer else None,
                 ca_bundle=ca_bundle,
             ),
-            refine=lambda refusal: (tokens.failure if tokens else None) or refine(refusal),
+            refine=lambda refusal: (tokens and tokens.explain(refusal)) or refine(refusal),
+            renew=lambda: tokens is not None and tokens.renew(),
         )
 
     return Connection(client=client, transfer=transfer)
@@ -137,18 +139,15 @@ def _is_loopback(host: str) -> bool:
 
 
 class _TokenSource:
-    """Gives obstore the token that google-auth has, and renews.
-
-    Attributes:
-        failure: Why there was no token the last time; obstore only keeps the text.
-    """
+    """Gives obstore the token that google-auth has, and renews."""
 
     def __init__(self, credentials: Credentials, uri: Uri) -> None:
         self._credentials = credentials
         self._uri = uri
         self._request = Request()
         self._mutex = threading.Lock()
-        self.failure: StoreError | None = None
+        self._given = ""
+        self._failure: StoreError | None = None
 
     def __call__(self) -> tuple[str, datetime | None]:
         with self._mutex:
@@ -156,9 +155,26 @@ class _TokenSource:
                 if not self._credentials.valid:
                     self._credentials.refresh(self._request)
             except GoogleAuthError as error:
-                self.failure = translate(error, self._uri, Action.GET)
+                self._failure = translate(error, self._uri, Action.GET)
                 raise
-            self.failure = None
+            self._failure = None
+            self._given = str(self._credentials.token)
             expiry: datetime | None = self._credentials.expiry
             # google-auth keeps it in UTC without saying so.
-            return str(self._credentials.token), expiry and expiry.replace(tzinfo=UTC)
+            return self._given, expiry and expiry.replace(tzinfo=UTC)
+
+    def renew(self) -> bool:
+        """Ask for another token than the refused one; tell whether there is one."""
+        with self._mutex:
+            try:
+                if str(self._credentials.token) == self._given:
+                    self._credentials.refresh(self._request)
+            except GoogleAuthError:
+                return False  # what the store says of the old one says more
+            return str(self._credentials.token) != self._given
+
+    def explain(self, refusal: Refusal) -> StoreError | None:
+        """Return why there was no token, or that the one that was sent has ended."""
+        if self._failure is None and refusal.status == 401:  # noqa: PLR2004 - RFC 9110 §15.5.2
+            return expired(refusal.uri)
+        return self._failure

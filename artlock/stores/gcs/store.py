@@ -73,6 +73,12 @@ class GcsStore:
             self._connection = None
             self._transfers.clear()
 
+    def reconnect(self) -> None:
+        """Use other connections; see ``Reconnects``."""
+        with self._mutex:
+            for transfer in self._transfers.values():
+                transfer.reconnect()
+
     def scan(self, prefix: Uri, *, as_of: datetime | None = None) -> Iterator[ObjectInfo]:
         """Yield every live object below ``prefix``, as ``Store.scan`` promises.
 

@@ -183,7 +183,19 @@ def expect_ok(response: Response, uri: Uri) -> None:
         raise changed(uri, f"the server answers {status}")
     message = f"`{uri}` could not be read: the server answers {status}"
     if status in _THROTTLED or (status >= 500 and status != 501):  # noqa: PLR2004 - RFC 9110 §15.6
-        wait = response.headers.get("Retry-After", "")
-        asked = f"it asks to wait {wait} seconds" if wait.isdecimal() else None
-        raise StoreUnavailableError(message, uri=text, hint=asked)
+        wait_s = _asked_wait_s(response)
+        asked = f"it asks to wait {wait_s:.0f} seconds" if wait_s else None
+        raise StoreUnavailableError(message, uri=text, hint=asked, wait_s=wait_s)
     raise StoreError(message, uri=text)
+
+
+def _asked_wait_s(response: Response) -> float:
+    """Return for how long ``Retry-After`` asks; 0 if it does not (RFC 9110 §10.2.3)."""
+    text = response.headers.get("Retry-After", "").strip()
+    if re.fullmatch(r"[0-9]{1,9}", text):
+        return float(text)
+    try:
+        moment = parsedate_to_datetime(text).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return 0.0  # it says nothing that can be understood
+    return max(0.0, (moment - datetime.now(UTC)).total_seconds())

@@ -43,7 +43,8 @@ Response = urllib3.BaseHTTPResponse
 """An answer whose body is still on its way; whoever has it closes it."""
 
 MAX_REDIRECTS = 5
-CONNECT_TIMEOUT_S = 10.0
+CONNECT_TIMEOUT_S = 5.0
+"""For each address of a host: one that leads nowhere must not cost long (hazard 4.14)."""
 READ_TIMEOUT_S = 60.0
 """How long a connection may be silent (hazard 4.3)."""
 
@@ -167,6 +168,12 @@ class Session:
         message = f"`{uri}` is redirected more than {MAX_REDIRECTS} times"
         hint = "open it in a browser: a portal may ask for a login"
         raise StoreError(message, uri=str(uri), hint=hint)
+
+    def reconnect(self) -> None:
+        """Open other connections from now on; those in use go on to their end."""
+        with self._mutex:
+            # Not `clear`, which would close a pool that another thread has just taken.
+            self._managers = {}
 
     def close(self) -> None:
         """Give back the connections."""

@@ -55,6 +55,10 @@ if TYPE_CHECKING:
 ATTEMPTS = 5
 """How often a description is asked for in all; reads are repeated by ``Retrying``."""
 _LONGEST_DELAY_S = 8.0
+_LONGEST_WAIT_S = 60.0
+"""Who asks to wait longer before a description is not waited for."""
+_LONGEST_SILENCE_S = 5.0
+"""How long what has come is held back until it is a large piece, so that a pace is seen."""
 _CHUNK_SIZE = 1 << 20
 _REFUSES_HEAD = frozenset({400, 403, 405, 501})
 
@@ -96,6 +100,10 @@ class HttpStore:
         """The origin: ``https://host``."""
         return f"{self._declared.scheme}://{self._declared.authority}"
 
+    def reconnect(self) -> None:
+        """Use other connections; see ``Reconnects``."""
+        self._session.reconnect()
+
     def close(self) -> None:
         """Give back connections."""
         self._session.close()
@@ -132,9 +140,12 @@ class HttpStore:
         for _ in range(self._attempts - 1):
             try:
                 return describe()
-            except StoreUnavailableError:
+            except StoreUnavailableError as error:
+                if error.wait_s > _LONGEST_WAIT_S:
+                    raise
                 # Full jitter, as `Retrying` has it for reads.
-                time.sleep(random.uniform(0.0, delay))  # noqa: S311 - no secret
+                chance = random.uniform(0.0, delay)  # noqa: S311 - no secret
+                time.sleep(max(chance, error.wait_s))
                 delay = min(delay * 2, _LONGEST_DELAY_S)
         return describe()
 
@@ -200,7 +211,8 @@ class HttpStore:
 
 def _body(response: Response, pin: Pin, cut: Cut) -> Iterator[memoryview]:
     skip, received = cut.skip, 0
-    for chunk in response.stream(_CHUNK_SIZE, decode_content=False):
+    # As it comes: a call that waits for a large piece would hide how slowly it comes.
+    while chunk := response.read1(_CHUNK_SIZE, decode_content=False):
         view = memoryview(chunk)[skip:]
         skip = max(skip - len(chunk), 0)
         surplus = 0 if cut.length is None else received + view.nbytes - cut.length
@@ -221,15 +233,17 @@ def _body(response: Response, pin: Pin, cut: Cut) -> Iterator[memoryview]:
 
 
 def _regrouped(pieces: Iterable[memoryview]) -> Iterator[memoryview]:
-    """Yield the same bytes in pieces of at least ``_CHUNK_SIZE``, but for the last."""
+    """Yield the same bytes in pieces of at least ``_CHUNK_SIZE``, unless they are slow."""
     waiting: list[memoryview] = []
     size = 0
+    since = time.monotonic()
     for piece in pieces:
         waiting.append(piece)
         size += piece.nbytes
-        if size >= _CHUNK_SIZE:
+        if size >= _CHUNK_SIZE or time.monotonic() - since > _LONGEST_SILENCE_S:
             yield waiting[0] if len(waiting) == 1 else memoryview(b"".join(waiting))
             waiting, size = [], 0
+            since = time.monotonic()
     if waiting:
         yield memoryview(b"".join(waiting))
 

@@ -13,6 +13,7 @@ from botocore.parsers import ResponseParserError
 
 from artlock.errors import (
     AccessDeniedError,
+    KeysExpiredError,
     ObjectArchivedError,
     ObjectNotFoundError,
     StoreError,
@@ -65,10 +66,8 @@ class ForbiddenError(AccessDeniedError):
     """
 
 
+_KEYS_EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired"})
 _KEYS_REFUSED = {
-    "ExpiredToken": "the credentials have expired",
-    "ExpiredTokenException": "the credentials have expired",
-    "TokenRefreshRequired": "the credentials have expired",
     "InvalidToken": "the session token is not valid",
     "InvalidAccessKeyId": "the access key is not known there",
     "InvalidClientTokenId": "the access key is not known there",
@@ -135,6 +134,9 @@ def by_code(code: str, status: int | None, uri: Uri, action: Action) -> StoreErr
     """
     subject = f"`{uri}`"
     failed = f"{action.verb} {subject} was refused"
+    if code in _KEYS_EXPIRED:
+        message = f"{failed}: the credentials have expired"
+        return KeysExpiredError(message, uri=str(uri), hint=_LOGIN_HINT)
     if code in _KEYS_REFUSED:
         message = f"{failed}: {_KEYS_REFUSED[code]}"
         return AccessDeniedError(message, uri=str(uri), hint=_LOGIN_HINT)

@@ -87,7 +87,9 @@ def connect(
     access, bucket = context.access, uri.authority or ""
     with translated(uri, Action.CONNECT):
         inner = _session(access.profile)
-        keys = None if access.anonymous else _KeySource(_credentials(uri, context), uri)
+        keys = None
+        if not access.anonymous:
+            keys = _KeySource(lambda: _credentials(uri, context), uri)
         if keys is not None:
             inner.register_component("credential_provider", keys)
         session = Session(botocore_session=inner, region_name=access.region)
@@ -102,7 +104,7 @@ def connect(
         endpoint = bucket_endpoint(client, bucket)
         ca_bundle = access.ca_bundle and Path(access.ca_bundle).read_bytes()
         transfer = Transfer(
-            s3_client(
+            lambda: s3_client(
                 bucket=bucket,
                 endpoint=endpoint,
                 region=client.meta.region_name,
@@ -112,6 +114,7 @@ def connect(
                 ca_bundle=ca_bundle or None,
             ),
             refine=lambda refusal: (keys and keys.explain(refusal)) or refine(refusal),
+            renew=lambda: keys is not None and keys.renew(),
         )
     return Connection(
         client=client,
@@ -137,9 +140,11 @@ def _loader(data_path: str | None) -> botocore.loaders.Loader:
 class _KeySource:
     """The one set of credentials that boto3 and obstore share; botocore renews them."""
 
-    def __init__(self, credentials: Credentials, uri: Uri) -> None:
-        self._credentials = credentials
+    def __init__(self, find: Callable[[], Credentials], uri: Uri) -> None:
+        self._find = find
+        self._credentials = find()
         self._uri = uri
+        self._given: Keys | None = None
         self._failure: StoreError | None = None
 
     def load_credentials(self) -> Credentials:
@@ -149,21 +154,39 @@ class _KeySource:
     def __call__(self) -> Keys:
         """Answer obstore, which only keeps the text of an error."""
         try:
-            frozen = self._credentials.get_frozen_credentials()
+            self._given = _frozen(self._credentials)
         except Exception as error:
             # Providers run commands and ask web services: anything may come.
             self._failure = translate(error, self._uri, Action.CONNECT)
             raise
-        return Keys(
-            access=frozen.access_key or "",
-            secret=frozen.secret_key or "",
-            token=frozen.token,
-        )
+        return self._given
+
+    def renew(self) -> bool:
+        """Look where credentials come from; tell whether there are others by now.
+
+        A login in another window, a role or a command may have given some. What the store
+        says of the old ones says more than why there are no new ones.
+        """
+        try:
+            found = self._find()
+            is_other = _frozen(found) != self._given
+        except Exception:  # noqa: BLE001 - providers run commands: anything may come
+            return False
+        if is_other:
+            self._credentials = found
+        return is_other
 
     def explain(self, refusal: Refusal) -> StoreError | None:
         """Return why keys could not be had, if that is what went wrong."""
         is_mine = refusal.status is None and "credential provider" in refusal.detail
         return self._failure if is_mine else None
+
+
+def _frozen(credentials: Credentials) -> Keys:
+    frozen = credentials.get_frozen_credentials()
+    return Keys(
+        access=frozen.access_key or "", secret=frozen.secret_key or "", token=frozen.token
+    )
 
 
 def _credentials(uri: Uri, context: StoreContext) -> Credentials:

@@ -157,6 +157,12 @@ class S3Store:
         """Return the settings of the bucket; see ``TellsRetention.retention``."""
         return read_retention(self._connect(), uri)
 
+    def reconnect(self) -> None:
+        """Use other connections; see ``Reconnects``."""
+        with self._mutex:
+            if self._connection is not None:
+                self._connection.transfer.reconnect()
+
     def close(self) -> None:
         """Give back connections; see ``Store.close``."""
         with self._mutex:

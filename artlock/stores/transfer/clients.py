@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 CONNECT_TIMEOUT = timedelta(seconds=10)
 READ_TIMEOUT = timedelta(seconds=60)
 """How long a connection may be silent (hazard 4.3)."""
-REQUEST_TIMEOUT = timedelta(hours=1)
-"""The bound of one request; ``Retrying`` goes on where it ended."""
+REQUEST_TIMEOUT = timedelta(minutes=5)
+"""The bound of one request with its body; ``Retrying`` goes on where it ended."""
 
 _KEY_LIFETIME = timedelta(minutes=5)
 """Shorter than the time by which botocore renews keys ahead of their end (10 minutes)."""

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import obstore
 from obstore.exceptions import BaseError, UnauthenticatedError
 
-from artlock.errors import AccessDeniedError, StoreError
+from artlock.errors import AccessDeniedError, KeysExpiredError, StoreError
+from artlock.stores.transfer import clients
 from artlock.stores.transfer.answers import (
     NOT_IMPLEMENTED,
     Refine,
@@ -34,13 +38,18 @@ CHUNK_SIZE = 1 << 20
 WHOLE_SIZE = 8 << 20
 """Bodies up to this size arrive in one buffer that is not copied."""
 
+_SLOW_PIECE = 1 << 14
+"""The least that a chunk holds where the network is slow: enough to tell its pace."""
+
 _STATUS = re.compile(r"^\s+status: (\d{3}),$", re.MULTILINE)
 _CAUSE = re.compile(
     r"^\s+(?:source|inner|error): "
     r"(InvalidCertificate|NotPartial|UnexpectedRange|ParseContentRange|BareRedirect)\b",
     re.MULTILINE,
 )
-# Both look at the starts of lines: a key, which is in the text too, has no line breaks.
+_KIND = re.compile(r"^\s+kind: (\w+),$", re.MULTILINE)
+# All look at the starts of lines: a key, which is in the text too, has no line breaks.
+_HOST = re.compile(r"performing [A-Z]+ (\w+://[^/\s]+)/")
 _CODE = re.compile(r"<Code>(\w+)</Code>")
 _UNADDRESSABLE = re.compile(r"[\x00-\x1f\x7f]|(^|/)(\.{0,2})(/|$)")
 
@@ -57,16 +66,38 @@ def is_addressable(key: str) -> bool:
 class Transfer:
     """Reads objects of one bucket; safe to use from several threads.
 
+    A client tells of a body only what has come whole. So after a request has taken as long
+    as one may, bodies come in small pieces, which are not lost with the rest, and whose
+    pace ``Retrying`` sees (hazard 4.3).
+
     Args:
-        client: An obstore client, from ``s3_client`` or ``gcs_client``.
+        connect: Gives an obstore client, from ``s3_client`` or ``gcs_client``; called now,
+            and after ``reconnect``.
         refine: Asked first what a refusal means.
+        renew: Looks for other credentials than those that have expired, and tells whether
+            there are any; asked once for all threads (hazard 4.8).
     """
 
     def __init__(
-        self, client: S3Client | GcsClient, *, refine: Refine = lambda _refusal: None
+        self,
+        connect: Callable[[], S3Client | GcsClient],
+        *,
+        refine: Refine = lambda _refusal: None,
+        renew: Callable[[], bool] = lambda: False,
     ) -> None:
-        self._client = client
+        self._connect = connect
+        self._client: S3Client | GcsClient | None = connect()
         self._refine = refine
+        self._renew = renew
+        self._mutex = threading.RLock()
+        self._renewals = 0
+        self._expired: Refusal | None = None
+        self._is_slow = False
+
+    def reconnect(self) -> None:
+        """Use other connections, and keys asked for anew, for reads that begin now."""
+        with self._mutex:
+            self._client = None  # made when it is needed: it takes milliseconds
 
     def read(self, pin: Pin, span: Span | None = None) -> Iterator[Buffer]:
         """Yield the bytes of ``pin``, as ``Store.read`` promises.
@@ -81,6 +112,7 @@ class Transfer:
             ObjectNotFoundError: The object or version is gone.
             ObjectChangedError: The answer is of another state.
             ObjectArchivedError: It must be restored first.
+            KeysExpiredError: The credentials have expired, and there are no others.
             AccessDeniedError: Refused.
             StoreUnavailableError: Cut, reset, throttled or timed out.
             StoreError: The key cannot be asked for, the answer is not the range that was
@@ -89,10 +121,8 @@ class Transfer:
         if not is_addressable(pin.uri.key):
             message = f"the key of `{pin.uri}` cannot be read"
             raise StoreError(message, uri=str(pin.uri))
-        try:
-            result = self._get(pin, span)
-        except (BaseError, OSError, ValueError) as error:
-            raise self._translate(error, pin) from error
+        began = time.monotonic()
+        result = self._answer(pin, span)
         length = check_answer(
             pin,
             span,
@@ -103,15 +133,56 @@ class Transfer:
         )
         received = 0
         try:
-            for chunk in _chunks(result, length):
+            for chunk in _chunks(result, length, slow=self._is_slow):
                 received += chunk.nbytes
                 yield chunk
         except (BaseError, OSError) as error:
+            took_s = time.monotonic() - began
+            self._is_slow |= took_s >= clients.REQUEST_TIMEOUT.total_seconds()
             raise self._translate(error, pin) from error
         if received != length:
             raise short_body(pin.uri, received=received, length=length)
 
+    def _answer(self, pin: Pin, span: Span | None) -> GetResult:
+        """Ask, and once more if expired credentials can be renewed.
+
+        If they cannot, nothing more is asked: a thousand refusals say no more than one.
+        """
+        if self._expired is not None:
+            refusal = replace(self._expired, pin=pin)
+            raise self._refine(refusal) or by_status(refusal)
+        renewals = self._renewals
+        try:
+            return self._get(pin, span)
+        except (BaseError, OSError, ValueError) as error:
+            failure = self._translate(error, pin)
+            if not isinstance(failure, KeysExpiredError):
+                raise failure from error
+            if not self._renewed(renewals, _refusal(str(error), pin)):
+                raise failure from error
+        try:
+            return self._get(pin, span)
+        except (BaseError, OSError, ValueError) as error:
+            raise self._translate(error, pin) from error
+
+    def _renewed(self, renewals: int, refusal: Refusal) -> bool:
+        """Renew the credentials, unless that was done or tried since ``renewals``."""
+        with self._mutex:
+            if self._renewals == renewals and self._expired is None:
+                if self._renew():
+                    self.reconnect()
+                    self._renewals += 1
+                else:
+                    self._expired = refusal
+            return self._expired is None
+
+    def _connected(self) -> S3Client | GcsClient:
+        with self._mutex:
+            self._client = self._client or self._connect()
+            return self._client
+
     def _get(self, pin: Pin, span: Span | None) -> GetResult:
+        client = self._connected()
         options: GetOptions = {}
         if span is not None:
             options["range"] = (span.start, span.start + span.length)
@@ -120,26 +191,27 @@ class Transfer:
         elif pin.etag is not None and is_strong(pin.etag):
             options["if_match"] = f'"{pin.etag}"'
         try:
-            return obstore.get(self._client, pin.uri.key, options=options)
+            return obstore.get(client, pin.uri.key, options=options)
         except BaseError as error:
             # Some servers know no conditions at all (hazard 1.29); the answer's own etag
             # is compared in any case.
             if "if_match" not in options or _status(str(error)) != NOT_IMPLEMENTED:
                 raise
             del options["if_match"]
-            return obstore.get(self._client, pin.uri.key, options=options)
+            return obstore.get(client, pin.uri.key, options=options)
 
     def _translate(self, error: Exception, pin: Pin) -> StoreError:
         text = str(error)
-        code = _CODE.search(text)
-        refusal = Refusal(
-            pin=pin,
-            status=_status(text),
-            code=code[1] if code else "",
-            detail=text.partition("\n")[0],
-        )
+        refusal = _refusal(text, pin)
         refined = self._refine(refusal)
         return refined or _by_cause(error, text, pin.uri) or by_status(refusal)
+
+
+def _refusal(text: str, pin: Pin) -> Refusal:
+    code = _CODE.search(text)
+    return Refusal(
+        pin=pin, status=_status(text), code=code[1] if code else "", detail=_detail(text)
+    )
 
 
 def _by_cause(error: Exception, text: str, uri: Uri) -> StoreError | None:
@@ -168,16 +240,31 @@ def _by_cause(error: Exception, text: str, uri: Uri) -> StoreError | None:
             return StoreError(message, uri=str(uri))
 
 
+def _detail(text: str) -> str:
+    """Return what happened to a request that was not answered, in a few words."""
+    kind = _KIND.search(text)
+    match kind[1] if kind else None:
+        case "Connect":
+            host = _HOST.search(text)
+            return f"no connection to {host[1]}" if host else "no connection"
+        case "Timeout":
+            return "the store was silent for too long"
+        case "Interrupted" | "Request" | "Unknown" | "Decode":
+            return "the connection broke off"
+        case _:
+            return text.partition("\n")[0]
+
+
 def _status(text: str) -> int | None:
     found = _STATUS.search(text)
     return int(found[1]) if found else None
 
 
-def _chunks(result: GetResult, length: int) -> Iterator[memoryview]:
-    if length <= WHOLE_SIZE:
+def _chunks(result: GetResult, length: int, *, slow: bool) -> Iterator[memoryview]:
+    if length <= WHOLE_SIZE and not slow:
         whole = memoryview(result.bytes())
         if whole.nbytes:
             yield whole
         return
-    for chunk in result.stream(min_chunk_size=CHUNK_SIZE):
+    for chunk in result.stream(min_chunk_size=_SLOW_PIECE if slow else CHUNK_SIZE):
         yield memoryview(chunk)

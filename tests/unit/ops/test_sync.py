@@ -1,14 +1,17 @@
 import hashlib
 import os
+import resource
 import shutil
+import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from random import Random
 
 import pytest
 
-from artlock.cache.ranges import PartialFile
+from artlock.cache.ranges import RANGE_LENGTH, PartialFile
 from artlock.errors import (
     AccessDeniedError,
     ConfigError,
@@ -24,7 +27,10 @@ from artlock.errors import (
 from artlock.model.settings import LinkMode
 from artlock.ops import fetch as fetching
 from artlock.ops.sync import SyncOptions, settled_report
+from artlock.ops.sync_values import Download
 from testbed.faults import Fault, access_denied
+from testbed.http_server import HttpServer
+from testbed.proxy import Proxy, Toxics
 from tests.defaults import set_default
 from tests.unit.ops.conftest import MakeRemote
 from tests.unit.ops.remotes import Remote, reading
@@ -611,6 +617,8 @@ def test_4_5_damage_that_stays_stops_with_both_digests(
     assert caught.value.expected == bench.row("a")[0].split()[0]
     assert caught.value.actual.startswith("blake3:")
     assert "artlock verify --remote data" in str(caught.value.hint)
+    assert caught.value.kept is not None
+    assert Path(caught.value.kept).read_bytes() == b"\x8dight bytes"
     assert remote.asked("GET") <= 4  # never a blind retry: the place, then the live object
     assert bench.workspace() == {}
     assert bench.cached() == set()
@@ -724,6 +732,52 @@ def test_a_large_object_is_read_in_ranges_and_goes_on_where_it_broke_off(
 
 
 @pytest.mark.usefixtures("_small_ranges")
+def test_4_5_a_large_object_that_stays_damaged_is_kept_as_it_came_last(
+    bench: Workbench, remote: Remote
+) -> None:
+    remote.put("big", LARGE_TEXT)
+    bench.declare(data=remote.uri)
+    bench.resolve(digest_all=True)
+    bench.forget_cache()
+    remote.forwarder.clear()
+    remote.forwarder.inject(Fault(kind="corrupt", matches=reading("/big"), offset=5))
+    with pytest.raises(IntegrityError) as caught:
+        bench.sync()
+    assert caught.value.kept is not None
+    wrong = Path(caught.value.kept).read_bytes()
+    assert (wrong[:5], wrong[6:]) == (LARGE_TEXT[:5].encode(), LARGE_TEXT[6:].encode())
+    # Its ranges, once more in one piece, and then twice the live object.
+    moved = sum(r.response_bytes for r in remote.forwarder.requests if r.method == "GET")
+    assert moved <= 4 * len(LARGE_TEXT)
+    assert bench.workspace() == {}
+
+
+def test_4_5_the_second_reading_takes_another_connection(
+    bench: Workbench, http_server: HttpServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A machine in between may spoil all that passes on one connection."""
+    monkeypatch.setenv("ARTLOCK_TRUST", "127.0.0.1")
+    body = "0123456789abcdef" * 1000
+    for name in ("f", "g"):
+        http_server.put(f"/{name}", (body + name).encode(), etag=f'"{name}"')
+    spoiled: list[bool] = []
+
+    def choice(_luck: Random) -> Toxics:
+        spoiled.append(not spoiled)
+        return Toxics(flip_every=1000 if spoiled[-1] else None)
+
+    with Proxy(http_server.endpoint) as proxy:
+        bench.declare(f=f"{proxy.endpoint}/f", g=f"{proxy.endpoint}/g")
+        bench.resolve()
+        bench.forget_cache()
+        bench.jobs = 1
+        proxy.begin(1, choice)
+        bench.sync()
+    assert spoiled == [True, False]
+    assert bench.workspace() == {"data/f/f": body + "f", "data/g/g": body + "g"}
+
+
+@pytest.mark.usefixtures("_small_ranges")
 def test_4_5_a_large_object_with_a_damaged_range_is_read_again_as_a_whole(
     bench: Workbench, remote: Remote
 ) -> None:
@@ -735,6 +789,73 @@ def test_4_5_a_large_object_with_a_damaged_range_is_read_again_as_a_whole(
     remote.forwarder.inject(fault)
     bench.sync()
     assert bench.data() == {"big": LARGE_TEXT}
+
+
+# What it would cost.
+
+
+@pytest.mark.usefixtures("_small_ranges")
+def test_4_20_a_dry_run_tells_objects_bytes_and_requests(
+    bench: Workbench, remote: Remote
+) -> None:
+    texts = {"a": "1", "b": "22", "copy": "1"}
+    for path, text in texts.items():
+        remote.put(path, text)
+    bench.declare(data=remote.uri)
+    bench.resolve(digest_all=True)
+    bench.forget_cache()
+    remote.forwarder.clear()
+    dry = SyncOptions(write=False)
+    todo = bench.sync(options=dry).download
+    assert (todo.objects, todo.size, todo.requests) == (2, 3, 2)
+    assert remote.forwarder.requests == ()
+    bench.sync()
+    assert len(remote.forwarder.requests) == todo.requests
+    assert bench.sync(options=dry).download == Download()
+
+
+def test_4_20_large_objects_take_a_request_for_each_range() -> None:
+    assert [fetching.reads_of(size) for size in (0, 1, fetching.LARGE - 1)] == [1, 1, 1]
+    assert fetching.reads_of(fetching.LARGE) == fetching.LARGE // RANGE_LENGTH
+    assert fetching.reads_of(fetching.LARGE + 1) == fetching.LARGE // RANGE_LENGTH + 1
+
+
+# Few open files.
+
+
+def test_4_18_few_open_files_suffice_for_a_sync(bench: Workbench, remote: Remote) -> None:
+    for number in range(60):
+        remote.put(f"d{number}/f", f"text {number}")
+    bench.declare(data=remote.uri)
+    bench.resolve()
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])}
+
+    def sync(*, limit: tuple[int, int], jobs: int) -> subprocess.CompletedProcess[str]:
+        # Of its own: what this process has open must not count.
+        own = ["-j", str(jobs), "--cache-dir", str(bench.cache)]
+        return subprocess.run(
+            [sys.executable, "-m", "artlock", *own, "sync"],
+            cwd=bench.root,
+            env=environment,
+            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, limit),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    # So few that not even the work begins: told, with a way out, and nothing is written.
+    done = sync(limit=(26, 26), jobs=16)
+    assert done.returncode == 3, done.stderr
+    assert "too many open files" in done.stderr
+    assert bench.workspace() == {}
+    done = sync(limit=(64, 64), jobs=16)
+    assert done.returncode == 0, done.stderr
+    assert len(bench.data()) == 60
+    shutil.rmtree(bench.root / "data")
+    bench.forget_cache()
+    # As many as one may have are taken.
+    done = sync(limit=(24, 1024), jobs=16)
+    assert done.returncode == 0, done.stderr
 
 
 # Interruptions.

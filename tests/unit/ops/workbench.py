@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from artlock.cache.layout import CacheLayout
 from artlock.model.lock import Lockfile
 from artlock.ops.project import LOCKFILE, MANIFEST, Project
 from artlock.ops.resolve import Pins, Resolution, resolve
@@ -62,6 +63,10 @@ class Workbench:
     @property
     def cache(self) -> Path:
         return self.folder / "cache"
+
+    @property
+    def layout(self) -> CacheLayout:
+        return CacheLayout(self.cache)
 
     @property
     def lockfile(self) -> Path:

@@ -961,6 +961,39 @@ def test_4_8_credentials_that_are_not_valid_any_more_are_denied(
     assert secure.requests == ()
 
 
+def test_4_8_a_token_that_ends_in_the_middle_is_renewed_once(
+    tokens: TokenServer, secure: HttpServer
+) -> None:
+    modified = {"Last-Modified": "Fri, 01 May 2026 10:00:00 GMT"}
+    ended = Fault(kind="status", status=401, times=1)
+    secure.put("/bucket/a", b"hello", etag='"e"', headers=modified)
+    store = GcsStore(StoreContext(access=access_to(secure)), patience_s=0)
+    wanted = Pin(uri=Uri.parse("gs://bucket/a"), size=5)
+    assert body_of(store, wanted) == b"hello"
+    tokens.answer = {**tokens.answer, "access_token": "canary-second"}
+    secure.put("/bucket/a", b"hello", etag='"e"', headers=modified, faults=[ended])
+    assert body_of(store, wanted) == b"hello"
+    assert body_of(store, wanted) == b"hello"
+    assert tokens.asked == 2
+    used = [request.header("Authorization") for request in secure.requests]
+    assert used == ["Bearer canary-token"] * 2 + ["Bearer canary-second"] * 2
+
+    # The service gives the same one again, or none: nothing more is asked.
+    for status in (200, 400):
+        tokens.status = status
+        secure.clear()
+        refused = Fault(kind="status", status=401)
+        secure.put("/bucket/a", b"hello", etag='"e"', headers=modified, faults=[refused])
+        other = GcsStore(StoreContext(access=access_to(secure)), patience_s=0)
+        for _ in range(3):
+            with pytest.raises(AccessDeniedError, match="not valid any more") as caught:
+                body_of(other, wanted)
+            assert "gcloud auth" in str(caught.value.hint)
+        assert len(secure.requests) == (1 if status == 200 else 0)
+        other.close()
+    store.close()
+
+
 def test_4_12_a_certificate_that_nobody_trusts_is_refused(
     tokens: TokenServer, secure: HttpServer
 ) -> None:

@@ -4,30 +4,39 @@ import gzip
 import os
 import re
 import socket
+import ssl
 import threading
 import time
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from random import Random
 
 import pytest
 
 from artlock.errors import (
     AccessDeniedError,
     ArtlockError,
+    ManifestError,
     ObjectChangedError,
     ObjectNotFoundError,
     PolicyError,
     StoreError,
     StoreUnavailableError,
 )
+from artlock.formats.manifest import parse_manifest
 from artlock.model.manifest import Access
 from artlock.model.objects import VersionId
 from artlock.model.uri import Uri
 from artlock.stores.base import Pin, Span, StoreContext
 from artlock.stores.http import HttpStore
+from artlock.stores.http import store as store_module
+from artlock.stores.retry import Retrying
 from testbed.faults import READ_FAULTS, Fault
 from testbed.http_server import HttpServer
+from testbed.proxy import Proxy, Toxics, always
 from testbed.wire import Recorded
 
 BODY = os.urandom(100_000)
@@ -370,6 +379,99 @@ def test_4_1_how_long_a_server_asks_to_wait_is_told(
     assert "17" in str(caught.value.hint)
 
 
+@pytest.mark.parametrize(
+    ("asked", "least", "most"),
+    [
+        ("17", 17.0, 17.0),
+        ("in an hour", 50.0, 60.0),
+        ("Mon, 01 Jan 2024 00:00:00 GMT", 0.0, 0.0),
+        ("soon", 0.0, 0.0),
+        ("-5", 0.0, 0.0),
+        ("9" * 400, 0.0, 0.0),
+    ],
+)
+def test_4_1_how_long_to_wait_is_read_from_the_answer(
+    web: Web, http_server: HttpServer, asked: str, least: float, most: float
+) -> None:
+    if asked == "in an hour":
+        asked = format_datetime(datetime.now(UTC) + timedelta(minutes=1), usegmt=True)
+    fault = Fault(kind="status", status=503, headers={"Retry-After": asked})
+    http_server.put("/f", b"", faults=[fault])
+    store, uri = web.open(http_server.url("/f"))
+    with pytest.raises(StoreUnavailableError) as caught:
+        read(store, Pin(uri=uri, size=1))
+    assert least <= caught.value.wait_s <= most
+
+
+def test_4_1_a_description_is_not_waited_for_as_long_as_anybody_asks(
+    http_server: HttpServer,
+) -> None:
+    fault = Fault(kind="status", status=503, headers={"Retry-After": "3600"})
+    http_server.put("/f", b"", faults=[fault])
+    uri = Uri.parse(http_server.url("/f"))
+    store = HttpStore(uri, StoreContext(may_connect=lambda _host: True))
+    with pytest.raises(StoreUnavailableError, match="503"):
+        store.head(uri)
+    store.close()
+    assert len(http_server.requests) == 1
+
+
+def test_4_3_a_pace_is_seen_before_a_large_piece_is_whole(
+    web: Web, http_server: HttpServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store_module, "_LONGEST_SILENCE_S", 0.02)
+    http_server.put("/f", BODY)
+    choice = always(Toxics(bandwidth=2 * len(BODY), slices=2000))
+    with Proxy(http_server.endpoint, choice=choice) as proxy:
+        store, uri = web.open(f"{proxy.endpoint}/f")
+        pieces = [bytes(p) for p in store.read(Pin(uri=uri, size=len(BODY)))]
+    assert b"".join(pieces) == BODY
+    assert len(pieces) > 5
+
+
+def test_4_3_a_trickle_is_given_up(
+    http_server: HttpServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store_module, "_LONGEST_SILENCE_S", 0.05)
+    http_server.put("/f", BODY, etag='"e"')
+    choice = always(Toxics(bandwidth=500, slices=20))
+    with Proxy(http_server.endpoint, choice=choice) as proxy:
+        uri = Uri.parse(f"{proxy.endpoint}/f")
+        store = HttpStore(uri, StoreContext(may_connect=lambda _host: True))
+        outer = Retrying(store, window_s=0.3, patience_s=1.0, sleep=lambda _s: None)
+        begun = time.monotonic()
+        with pytest.raises(StoreUnavailableError):
+            for _ in outer.read(Pin(uri=uri, size=len(BODY), etag="e")):
+                pass
+        outer.close()
+    assert time.monotonic() - begun < 15
+
+
+def test_4_5_a_store_that_reconnects_uses_no_old_connection(
+    web: Web, http_server: HttpServer
+) -> None:
+    http_server.put("/f", BODY)
+    connections: list[int] = []
+
+    def choice(_luck: Random) -> Toxics:
+        connections.append(1)
+        return Toxics()
+
+    with Proxy(http_server.endpoint, choice=choice) as proxy:
+        store, uri = web.open(f"{proxy.endpoint}/f")
+        wanted = Pin(uri=uri, size=len(BODY))
+        for _ in range(3):
+            assert read(store, wanted) == BODY
+        assert len(connections) == 1
+        under_way = store.read(wanted)
+        next(under_way)
+        store.reconnect()
+        assert read(store, wanted) == BODY
+        assert len(connections) == 2
+        for _ in under_way:
+            pass
+
+
 def test_a_description_is_asked_for_again(http_server: HttpServer) -> None:
     http_server.put("/f", b"1", faults=[Fault(kind="status", status=503, times=1)])
     uri = Uri.parse(http_server.url("/f"))
@@ -668,6 +770,86 @@ def test_4_12_a_certificate_of_another_host_is_refused(web: Web) -> None:
         assert secure.requests == ()
         named, uri = web.open(by_name(secure.url("/f")), ca_bundle=str(secure.ca_file))
         assert named.head(uri).size == 1
+
+
+def test_4_12_an_expired_certificate_is_refused_although_it_is_trusted(web: Web) -> None:
+    with HttpServer(tls=True, is_expired=True) as secure:
+        secure.put("/f", b"1")
+        store, uri = web.open(secure.url("/f"), ca_bundle=str(secure.ca_file))
+        with pytest.raises(StoreError, match=r"certificate .* expired") as caught:
+            store.head(uri)
+    assert type(caught.value) is StoreError
+    assert secure.requests == ()
+
+
+def test_4_12_nothing_older_than_tls_1_2_is_spoken(web: Web) -> None:
+    with HttpServer(tls=True, is_old=True) as secure:
+        secure.put("/f", b"1")
+        port = int(secure.endpoint.rpartition(":")[2])
+        assert tls_version(port) == "TLSv1.1"  # whoever wants to, can
+        store, uri = web.open(secure.url("/f"), ca_bundle=str(secure.ca_file))
+        with pytest.raises(StoreError):
+            store.head(uri)
+    assert secure.requests == ()
+
+
+def tls_version(port: int) -> str | None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        context.minimum_version = ssl.TLSVersion.TLSv1
+    context.set_ciphers("ALL:@SECLEVEL=0")
+    with (
+        socket.create_connection(("127.0.0.1", port), timeout=5) as connection,
+        context.wrap_socket(connection) as wrapped,
+    ):
+        return wrapped.version()
+
+
+@pytest.mark.parametrize("key", ["verify", "insecure", "tls-verify", "proxy", "proxies"])
+def test_4_12_4_13_no_manifest_switches_verification_off_or_names_a_proxy(key: str) -> None:
+    manifest = (
+        f'[artlock]\nversion = 1\n[artifacts.a]\nuri = "https://h.example/f"\n{key} = '
+    )
+    for value in ("false", '"http://evil.example"'):
+        with pytest.raises(ManifestError, match=key):
+            parse_manifest(manifest + value)
+
+
+def test_4_13_what_the_proxy_is_told_stays_with_the_proxy(
+    web: Web, http_server: HttpServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Through a proxy, a redirect to another host carries none of the source's headers."""
+    http_server.put("http://other.example/g", b"12345")
+    http_server.redirect("http://files.example/f", "http://other.example/g")
+    proxy = http_server.endpoint.replace("http://", "http://user:canary@")
+    monkeypatch.setenv("http_proxy", proxy)
+    store, uri = web.open(
+        "http://files.example/f", headers={"Authorization": "canary-own"}, allowed=()
+    )
+    assert read(store, Pin(uri=uri, size=5)) == b"12345"
+    first, second = http_server.requests
+    for request in (first, second):
+        assert request.header("Proxy-Authorization") == "Basic dXNlcjpjYW5hcnk="
+    assert first.header("Authorization") == "canary-own"
+    assert second.header("Authorization") is None
+    # Without the proxy nobody is told its password.
+    monkeypatch.delenv("http_proxy")
+    http_server.put("/f", b"1")
+    store, uri = web.open(http_server.url("/f"))
+    assert store.head(uri).size == 1
+    assert http_server.requests[-1].header("Proxy-Authorization") is None
+
+
+def test_4_15_headers_without_end_are_refused(web: Web) -> None:
+    for head in (b"X-Long: " + b"x" * 100_000, b"X: y\r\n" * 1_000):
+        answer = b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n" + head + b"\r\n\r\n1"
+        with canned(answer) as url:
+            store, uri = web.open(url)
+            with pytest.raises(StoreError):
+                read(store, Pin(uri=uri, size=1))
 
 
 def test_a_bundle_that_cannot_be_read_is_told(web: Web, http_server: HttpServer) -> None:

@@ -18,7 +18,7 @@ from artlock.errors import (
 from artlock.model.objects import ObjectInfo, VersionId
 from artlock.model.retention import Retention, Versioning
 from artlock.model.uri import Uri
-from artlock.stores.base import Pin, Span, Store, TellsEtag, TellsRetention
+from artlock.stores.base import Pin, Reconnects, Span, Store, TellsEtag, TellsRetention
 from artlock.stores.retry import LONGEST_DELAY_S, RetryBudget, Retrying
 
 URI = Uri("s3", "bucket", "a")
@@ -204,6 +204,109 @@ def test_4_1_it_gives_up_when_its_time_is_over() -> None:
         read(retrying(store, clock, attempts=200, patience_s=60.0), pin())
     assert sum(clock.slept) <= 60.0
     assert len(store.asked) < 20
+
+
+class Asking(Breaking):
+    """A store that asks to wait, in each of its failures."""
+
+    wait_s = 0.0
+
+    def read(self, pin: Pin, span: Span | None = None) -> Iterator[bytes]:
+        try:
+            yield from super().read(pin, span)
+        except StoreUnavailableError as error:
+            error.wait_s = self.wait_s
+            raise
+
+
+def test_4_1_who_asks_for_time_gets_it() -> None:
+    clock, store = Clock(), Asking([0, 10])
+    store.wait_s = 30.0
+    assert read(retrying(store, clock), pin()) == BODY
+    assert clock.slept == [30.0, 30.0]
+    clock, store = Clock(), Asking([0])
+    store.wait_s = 0.1  # less than chance says
+    assert read(retrying(store, clock), pin()) == BODY
+    assert clock.slept == [0.5]
+
+
+def test_4_1_nobody_waits_beyond_the_patience() -> None:
+    clock, store = Clock(), Asking([0])
+    store.wait_s = 3600.0
+    with pytest.raises(StoreUnavailableError):
+        read(retrying(store, clock), pin())
+    assert clock.slept == []
+
+
+@dataclass(slots=True)
+class Slow(Breaking):
+    """A store whose bytes take their time: so many seconds for each chunk."""
+
+    clock: Clock = field(default_factory=Clock)
+    seconds: float = 0.0
+    whole: int = 100
+
+    def read(self, pin: Pin, span: Span | None = None) -> Iterator[bytes]:
+        del pin
+        self.asked.append(span)
+        start, length = (0, self.whole) if span is None else (span.start, span.length)
+        for at in range(start, start + length, self.chunk):
+            self.clock.now += self.seconds
+            yield bytes(min(self.chunk, start + length - at))
+
+
+def test_4_3_what_comes_too_slowly_is_begun_again_where_it_was() -> None:
+    clock = Clock()
+    store = Slow([], chunk=1000, whole=5000, clock=clock, seconds=20.0)
+    assert read(retrying(store, clock), pin(size=5000)) == bytes(5000)
+    # The first chunk's wait does not count: three more of 20 s, and 3,000 bytes.
+    assert store.asked == [None, Span(4000, 1000)]
+
+
+def test_4_3_what_is_just_fast_enough_is_left_alone() -> None:
+    clock = Clock()
+    store = Slow([], chunk=20_000, whole=10**6, clock=clock, seconds=20.0)
+    assert len(read(retrying(store, clock), pin(size=10**6))) == 10**6
+    assert store.asked == [None]
+
+
+def test_4_3_who_takes_the_bytes_may_be_slow() -> None:
+    clock = Clock()
+    store = Slow([], chunk=10, clock=clock)
+    for _ in retrying(store, clock).read(pin()):
+        clock.now += 500.0
+    assert store.asked == [None]
+
+
+def test_4_3_a_trickle_has_an_end() -> None:
+    clock = Clock()
+    store = Slow([], chunk=10, whole=10**9, clock=clock, seconds=59.0)
+    with pytest.raises(StoreUnavailableError, match="has stalled: 20 bytes in 118 seconds"):
+        read(retrying(store, clock), pin(size=10**9))
+    assert clock.now < 1500.0
+
+
+def test_4_3_breaks_with_a_byte_in_between_have_an_end() -> None:
+    clock, store = Clock(), Breaking([1] * 10**6, chunk=1)
+    outer = retrying(store, clock, patience_s=30.0)
+    with pytest.raises(StoreUnavailableError):
+        read(outer, pin(size=10**9))
+    assert clock.now <= 31.0
+    assert len(store.asked) < 100
+
+
+def test_4_5_other_connections_are_asked_for_where_there_are_some() -> None:
+    class Reconnecting(Breaking):
+        count = 0
+
+        def reconnect(self) -> None:
+            type(self).count += 1
+
+    outer = retrying(Reconnecting([]), Clock())
+    assert isinstance(outer, Reconnects)
+    outer.reconnect()
+    assert Reconnecting.count == 1
+    retrying(Breaking([]), Clock()).reconnect()
 
 
 @pytest.mark.parametrize("error", [AccessDeniedError, ObjectChangedError, StoreError])

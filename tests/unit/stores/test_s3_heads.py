@@ -11,6 +11,7 @@ from botocore.parsers import ResponseParserError
 from artlock.errors import (
     AccessDeniedError,
     BucketNotFoundError,
+    KeysExpiredError,
     ObjectArchivedError,
     ObjectChangedError,
     ObjectNotFoundError,
@@ -140,7 +141,7 @@ REFUSED = client_error("AccessDenied", 403)
         (client_error("AccessDenied", 403), ForbiddenError, "s3:GetObject"),
         (client_error("Unknown", 403), ForbiddenError, "s3:GetObject"),
         (client_error("InvalidObjectState", 403), ObjectArchivedError, "restore"),
-        (client_error("ExpiredToken", 400), AccessDeniedError, "sso login"),
+        (client_error("ExpiredToken", 400), KeysExpiredError, "sso login"),
         (client_error("RequestTimeTooSkewed", 403), AccessDeniedError, "clock"),
         (client_error("PermanentRedirect", 301), StoreError, "region"),
         (client_error("AuthorizationHeaderMalformed", 400), StoreError, "region"),

@@ -1,12 +1,15 @@
 """Transfer against a server whose answers a test programs."""
 
 import threading
+from collections.abc import Callable
 from datetime import timedelta
+from random import Random
 
 import pytest
 
 from artlock.errors import (
     AccessDeniedError,
+    KeysExpiredError,
     ObjectArchivedError,
     ObjectChangedError,
     ObjectNotFoundError,
@@ -17,10 +20,12 @@ from artlock.errors import (
 from artlock.model.objects import VersionId
 from artlock.model.uri import Uri
 from artlock.stores.base import Pin, Span
+from artlock.stores.retry import Retrying
 from artlock.stores.transfer import (
     CHUNK_SIZE,
     WHOLE_SIZE,
     Keys,
+    Refine,
     Refusal,
     Transfer,
     clients,
@@ -32,6 +37,7 @@ from artlock.stores.transfer import (
 )
 from testbed.faults import READ_FAULTS, Fault, s3_error
 from testbed.http_server import HttpServer
+from testbed.proxy import Proxy, Toxics, always
 
 BODY = bytes(range(256)) * 400
 VERSION = VersionId("v1")
@@ -54,7 +60,7 @@ def read(transfer: Transfer, pin: Pin, span: Span | None = None) -> bytes:
 @pytest.fixture
 def transfer(http_server: HttpServer) -> Transfer:
     return Transfer(
-        s3_client(
+        lambda: s3_client(
             bucket="bucket",
             endpoint=http_server.endpoint,
             region="us-east-1",
@@ -199,7 +205,168 @@ def test_4_3_a_silent_server_is_unavailable(
     )
     served.put("/bucket/a", BODY, faults=[Fault(kind="stall", seconds=5)])
     with pytest.raises(StoreUnavailableError):
-        read(Transfer(client), pin())
+        read(Transfer(lambda: client), pin())
+
+
+def transfer_to(
+    endpoint: str,
+    *,
+    keys: Callable[[], Keys] | None = None,
+    refine: Refine = lambda _refusal: None,
+    renew: Callable[[], bool] = lambda: False,
+) -> Transfer:
+    return Transfer(
+        lambda: s3_client(
+            bucket="bucket", endpoint=endpoint, region="x", path_style=True, keys=keys
+        ),
+        refine=refine,
+        renew=renew,
+    )
+
+
+def test_4_3_a_slow_network_loses_nothing_that_came(
+    served: HttpServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clients, "REQUEST_TIMEOUT", timedelta(milliseconds=300))
+    body = BODY * 3
+    served.put("/bucket/a", body, etag='"e1"')
+    choice = always(Toxics(bandwidth=len(body), slices=4000))
+    with Proxy(served.endpoint, choice=choice) as proxy:
+        transfer = transfer_to(proxy.endpoint)
+        wanted = pin(size=len(body), etag="e1")
+        # In one piece it would never come.
+        with pytest.raises(StoreUnavailableError):
+            next(transfer.read(wanted))
+        retrying = Retrying(transfer, sleep=lambda _s: None)  # type: ignore[arg-type] # reads only
+        assert b"".join(bytes(chunk) for chunk in retrying.read(wanted)) == body
+    assert len(served.requests) > 2
+
+
+def test_4_5_a_transfer_that_reconnects_uses_no_old_connection(served: HttpServer) -> None:
+    connections: list[int] = []
+
+    def choice(_luck: Random) -> Toxics:
+        connections.append(1)
+        return Toxics()
+
+    with Proxy(served.endpoint, choice=choice) as proxy:
+        transfer = transfer_to(proxy.endpoint)
+        for _ in range(3):
+            assert read(transfer, pin()) == BODY
+        assert len(connections) == 1
+        transfer.reconnect()
+        assert read(transfer, pin()) == BODY
+        assert len(connections) == 2
+
+
+@pytest.mark.parametrize(
+    ("toxics", "words"),
+    [
+        (Toxics(truncate_after=0), "the connection broke off"),
+        (Toxics(truncate_after=500), "the connection broke off"),
+        (Toxics(reset_after=500), "the connection broke off"),
+        (Toxics(stall_after=500, stall_s=5), "the store was silent for too long"),
+    ],
+)
+def test_4_7_what_happened_is_told_in_words(
+    served: HttpServer, monkeypatch: pytest.MonkeyPatch, toxics: Toxics, words: str
+) -> None:
+    monkeypatch.setattr(clients, "READ_TIMEOUT", timedelta(milliseconds=200))
+    with (
+        Proxy(served.endpoint, choice=always(toxics)) as proxy,
+        pytest.raises(StoreUnavailableError, match=f"failed: {words}$"),
+    ):
+        read(transfer_to(proxy.endpoint), pin())
+    with pytest.raises(
+        StoreUnavailableError, match=r"no connection to http://127.0.0.1:9$"
+    ):
+        read(transfer_to("http://127.0.0.1:9"), pin())
+
+
+def expired(refusal: Refusal) -> StoreError | None:
+    if refusal.code == "ExpiredToken":
+        return KeysExpiredError("expired", uri=str(refusal.uri))
+    return None
+
+
+def test_4_8_expired_keys_are_renewed_once_for_all_threads(served: HttpServer) -> None:
+    given = ["old"]
+    renewed: list[str] = []
+
+    def keys() -> Keys:
+        return Keys(access=given[-1], secret="s", token=None)  # noqa: S106 - made up
+
+    def renew() -> bool:
+        renewed.append(given[-1])
+        given.append("new")
+        return True
+
+    transfer = Transfer(
+        lambda: s3_client(
+            bucket="bucket",
+            endpoint=served.endpoint,
+            region="x",
+            path_style=True,
+            keys=keys,
+        ),
+        refine=expired,
+        renew=renew,
+    )
+    workers = 8
+    together = threading.Barrier(workers)
+    # All are refused with the old keys before the first has new ones.
+    fault = s3_error(400, "ExpiredToken", times=workers)
+    served.put("/bucket/a", BODY, faults=[fault, meeting(together, workers)])
+    bodies: list[bytes] = []
+    threads = [
+        threading.Thread(target=lambda: bodies.append(read(transfer, pin())))
+        for _ in range(workers)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert bodies == [BODY] * workers
+    assert renewed == ["old"]
+    used = [r.header("Authorization") or "" for r in served.requests]
+    assert sum("Credential=old/" in text for text in used) == workers
+    assert sum("Credential=new/" in text for text in used) == workers
+
+
+def meeting(barrier: threading.Barrier, times: int) -> Fault:
+    """Let requests wait for one another."""
+
+    def wait() -> None:
+        barrier.wait(10)
+
+    return Fault(kind="before", action=wait, times=times)
+
+
+def test_4_8_without_other_keys_nothing_more_is_asked(served: HttpServer) -> None:
+    tried: list[int] = []
+
+    def renew() -> bool:
+        tried.append(1)
+        return False
+
+    transfer = Transfer(
+        lambda: s3_client(
+            bucket="bucket",
+            endpoint=served.endpoint,
+            region="x",
+            path_style=True,
+            keys=None,
+        ),
+        refine=expired,
+        renew=renew,
+    )
+    served.put("/bucket/a", BODY, faults=[s3_error(400, "ExpiredToken", times=1)])
+    for key in ("a", "b", "c"):
+        with pytest.raises(KeysExpiredError) as caught:
+            read(transfer, pin(key))
+        assert caught.value.uri == f"s3://bucket/{key}"
+    assert tried == [1]
+    assert len(served.requests) == 1
 
 
 @pytest.mark.parametrize(
@@ -267,7 +434,7 @@ def test_nobody_there_is_unavailable() -> None:
         bucket="bucket", endpoint=endpoint, region="x", path_style=True, keys=None
     )
     with pytest.raises(StoreUnavailableError):
-        read(Transfer(client), pin())
+        read(Transfer(lambda: client), pin())
 
 
 def test_4_12_a_certificate_that_is_not_trusted_is_no_reason_to_retry() -> None:
@@ -280,9 +447,66 @@ def test_4_12_a_certificate_that_is_not_trusted_is_no_reason_to_retry() -> None:
             keys=None,
         )
         with pytest.raises(StoreError, match="certificate") as caught:
-            read(Transfer(client), pin())
+            read(Transfer(lambda: client), pin())
     assert type(caught.value) is StoreError
     assert "ca-bundle" in (caught.value.hint or "")
+
+
+def test_4_12_expired_and_old_servers_are_refused_although_they_are_trusted() -> None:
+    for server in (
+        HttpServer(tls=True, is_expired=True),
+        HttpServer(tls=True, is_old=True),
+    ):
+        with server:
+            server.put("/bucket/a", BODY)
+            assert server.ca_file is not None
+            bundle = server.ca_file.read_bytes()
+            transfer = secure_transfer(server.endpoint, bundle)
+            with pytest.raises(StoreError) as caught:
+                read(transfer, pin())
+        assert server.requests == ()
+        assert "certificate" in str(caught.value) or "connection" in str(caught.value)
+
+
+def secure_transfer(endpoint: str, bundle: bytes) -> Transfer:
+    return Transfer(
+        lambda: s3_client(
+            bucket="bucket",
+            endpoint=endpoint,
+            region="x",
+            path_style=True,
+            keys=None,
+            ca_bundle=bundle,
+        )
+    )
+
+
+def test_4_12_a_certificate_that_is_named_is_trusted() -> None:
+    with HttpServer(tls=True) as server:
+        server.put("/bucket/a", BODY)
+        assert server.ca_file is not None
+        transfer = secure_transfer(server.endpoint, server.ca_file.read_bytes())
+        assert read(transfer, pin()) == BODY
+
+
+def test_4_13_buckets_are_read_through_the_proxy_of_the_environment(
+    http_server: HttpServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = "http://store.example/bucket/a"
+    http_server.put(target, BODY)
+    proxy = http_server.endpoint.replace("http://", "http://user:pass@")
+    monkeypatch.setenv("http_proxy", proxy)
+    assert read(transfer_to("http://store.example"), pin()) == BODY
+    (request,) = http_server.requests
+    assert request.header("Host") == "store.example"
+    assert request.header("Proxy-Authorization") == "Basic dXNlcjpwYXNz"
+
+
+def test_4_15_headers_without_end_are_refused(served: HttpServer) -> None:
+    headers = {f"x-amz-meta-{number}": "x" * 1000 for number in range(2000)}
+    served.put("/bucket/a", BODY, headers=headers)
+    with pytest.raises(StoreError):
+        read(transfer_to(served.endpoint), pin())
 
 
 @pytest.mark.parametrize(
@@ -312,7 +536,7 @@ def test_an_adapter_may_read_a_refusal_first(served: HttpServer) -> None:
     client = s3_client(
         bucket="bucket", endpoint=served.endpoint, region="x", path_style=True, keys=None
     )
-    transfer = Transfer(client, refine=refine)
+    transfer = Transfer(lambda: client, refine=refine)
     served.put("/bucket/a", BODY, faults=[s3_error(403, "Mine", times=1)])
     with pytest.raises(StoreError, match="mine"):
         read(transfer, pin(version=VERSION))
@@ -388,7 +612,7 @@ def test_keys_sign_requests_and_are_asked_for_once(served: HttpServer) -> None:
         keys=keys,
         requester_pays=True,
     )
-    transfer = Transfer(client)
+    transfer = Transfer(lambda: client)
     threads = [threading.Thread(target=read, args=(transfer, pin())) for _ in range(4)]
     for thread in threads:
         thread.start()
@@ -411,7 +635,7 @@ def test_keys_that_cannot_be_had_deny_access(served: HttpServer) -> None:
         bucket="bucket", endpoint=served.endpoint, region="x", path_style=True, keys=keys
     )
     with pytest.raises(AccessDeniedError, match="the oracle is silent"):
-        read(Transfer(client), pin())
+        read(Transfer(lambda: client), pin())
     assert served.requests == ()
 
 
@@ -441,7 +665,7 @@ def test_5_6_the_environment_changes_nothing(served: HttpServer) -> None:
 
     def client(*, signed: bool) -> Transfer:
         return Transfer(
-            s3_client(
+            lambda: s3_client(
                 bucket="bucket",
                 endpoint=served.endpoint,
                 region="mine",
@@ -476,8 +700,8 @@ def test_gcs_is_read_by_generation_and_never_inflated(served: HttpServer) -> Non
     )
     anonymous = gcs_client(bucket="bucket", endpoint=served.endpoint, token=None)
     seven = pin(version=VersionId("7"))
-    assert read(Transfer(signed), seven) == BODY
-    assert read(Transfer(anonymous), seven) == BODY
+    assert read(Transfer(lambda: signed), seven) == BODY
+    assert read(Transfer(lambda: anonymous), seven) == BODY
     first, second = served.requests
     assert first.header("Authorization") == "Bearer bearer"
     assert first.header("x-goog-user-project") == "payer"
@@ -486,7 +710,7 @@ def test_gcs_is_read_by_generation_and_never_inflated(served: HttpServer) -> Non
         assert request.query == "generation=7"
         assert request.header("Accept-Encoding") == "gzip"
     with pytest.raises(ObjectChangedError):
-        read(Transfer(anonymous), pin(version=VersionId("8")))
+        read(Transfer(lambda: anonymous), pin(version=VersionId("8")))
 
 
 def test_etags_are_compared_without_quotes_and_weakness() -> None:
