@@ -23,7 +23,7 @@ from torture.fuzz.corpus import CORPUS, corpus, names
 
 _MAX_LENGTH = 1 << 14
 _MEMORY_MB = 2048
-_TIMEOUT_S = 10
+_TIMEOUT_S = 60
 
 
 def main() -> int:

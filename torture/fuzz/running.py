@@ -56,17 +56,25 @@ def give(target: Target, data: bytes) -> bool:
             took too long or too much.
     """
     memory = _peak_memory()
-    started = time.monotonic()
-    try:
-        taken = target.run(data)
-    except Exception as error:
-        raise FoundError(target, data, f"{type(error).__name__}: {error}") from error
-    took = time.monotonic() - started
+    taken, took = _timed(target, data)
+    if took > MAX_SECONDS:
+        # Once more: a machine without memory left makes any input slow.
+        taken, took = _timed(target, data)
     if took > MAX_SECONDS:
         raise FoundError(target, data, f"it took {took:.0f} s")
     if (grown := _peak_memory() - memory) > MAX_GROWTH:
         raise FoundError(target, data, f"the process grew by {grown:,} bytes")
     return taken
+
+
+def _timed(target: Target, data: bytes) -> tuple[bool, float]:
+    # Of this process, so that others that run beside it do not count.
+    started = time.process_time()
+    try:
+        taken = target.run(data)
+    except Exception as error:
+        raise FoundError(target, data, f"{type(error).__name__}: {error}") from error
+    return taken, time.process_time() - started
 
 
 def give_many(

@@ -816,7 +816,7 @@ def tokens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[TokenSer
     server.stop()
 
 
-def _signed_context(folder: Path) -> tuple[ssl.SSLContext, Path]:
+def _signed_context(folder: Path, **_: bool) -> tuple[ssl.SSLContext, Path]:
     """Return a context whose certificate is signed by another, and that other one.
 
     obstore does not take a certificate that signed itself for a server's.
