@@ -86,7 +86,7 @@ def lend_image(folder: Path, kind: str) -> Iterator[Image]:
 def lend_memory(place: Path, options: str) -> Iterator[None]:
     """Mount a file system in memory at ``place``, which is made; undone at the end."""
     place.mkdir(parents=True, exist_ok=True)
-    _do("mount", "-t", "tmpfs", "-o", options, "none", str(place))
+    _do("mount", "-t", "tmpfs", "-o", f"mode=700,{options}", "none", str(place))
     try:
         yield
     finally:

@@ -12,6 +12,7 @@ from artlock.errors import ArtlockError, ManifestError, WorkspaceError
 from artlock.formats.manifest import parse_manifest
 from artlock.formats.manifest_edit import add_artifact, initial_manifest, remove_artifact
 from artlock.fs.atomic import replace_file
+from artlock.fs.problems import raising
 from artlock.model.manifest import DEFAULT_FOLDER
 from artlock.model.uri import Uri
 from artlock.ops.project import LOCKFILE, MANIFEST, STATE, Project, find_root, read_manifest
@@ -229,8 +230,6 @@ def _add_lines(path: Path, lines: Iterable[str]) -> bool:
 
 
 def _write(path: Path, data: bytes) -> None:
-    try:
+    subject = f"`{path.name}` cannot be written"
+    with raising(WorkspaceError, subject, needed=len(data)):
         replace_file(path, data)
-    except OSError as error:
-        message = f"`{path.name}` cannot be written: {error.strerror}"
-        raise WorkspaceError(message) from error

@@ -9,6 +9,7 @@ from artlock.formats.lockfile import format_lockfile, read_lockfile
 from artlock.formats.manifest import parse_manifest
 from artlock.formats.manifest_edit import format_manifest
 from artlock.fs.atomic import replace_file
+from artlock.fs.problems import raising
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,11 +40,9 @@ def canonicalize(path: Path, *, write: bool) -> bool:
     if after == before:
         return False
     if write:
-        try:
+        subject = f"`{path}` cannot be written"
+        with raising(WorkspaceError, subject, needed=len(after)):
             replace_file(path, after)
-        except OSError as error:
-            message = f"`{path}` cannot be written: {error.strerror}"
-            raise WorkspaceError(message) from error
     return True
 
 

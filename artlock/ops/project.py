@@ -151,11 +151,9 @@ class Project:
                     message,
                     hint="run the command again",
                 )
-            try:
+            subject = f"`{LOCKFILE}` cannot be written"
+            with raising(WorkspaceError, subject, needed=len(data)):
                 return replace_file(self.root / LOCKFILE, data, check=check)
-            except OSError as error:
-                message = f"`{LOCKFILE}` cannot be written: {error.strerror}"
-                raise WorkspaceError(message) from error
 
     def files(self) -> Root:
         """Open the workspace; whoever does closes it.

@@ -43,7 +43,7 @@ def test_3_5_a_lockfile_that_cannot_be_synced_is_not_replaced(watched: Watched) 
     every = "inject=fsync:error=EIO:when=1+"
     code, said, _ = watched.trace("update", "-e", "trace=fsync", "-e", every)
     assert code == 3
-    assert "`artifacts.lock` cannot be written: Input/output error" in said
+    assert "`artifacts.lock` cannot be written: input/output error" in said
     assert (ground.project / "artifacts.lock").read_bytes() == ground.locks["old"]
     assert ground.temporaries() == []
 
