@@ -184,6 +184,8 @@ class Places:
             "GCS": lambda: self._bucket("gcs"),
             "GCS_MISSING": lambda: self._named("gcs", "gs://there-is-no-such-bucket"),
             "HTTP": lambda: self.place("http").forwarder.endpoint,
+            "HTTPS": self._https,
+            "HTTPS_CA": lambda: str(self._secure().ca_file),
         }
 
     def identities(self) -> dict[str, Identity]:
@@ -206,7 +208,8 @@ class Places:
 
     def of(self, uri: str) -> Place:
         """Return the server that holds ``uri``."""
-        return self.place({"s3": "s3", "gs": "gcs", "http": "http"}[urlsplit(uri).scheme])
+        names = {"s3": "s3", "gs": "gcs", "http": "http", "https": "https"}
+        return self.place(names[urlsplit(uri).scheme])
 
     def set_up(self, uri: str, settings: Mapping[str, Any]) -> None:
         """Give the bucket of ``uri`` settings until the case ends."""
@@ -256,6 +259,19 @@ class Places:
         forwarder = self._stack.enter_context(Forwarder(server.endpoint, keep_host=False))
         self._setenv("STORAGE_EMULATOR_HOST", forwarder.endpoint)
         return Gcs(self._buckets.gcs(), forwarder)
+
+    def _secure(self) -> HttpServer:
+        place = self.place("https")
+        assert isinstance(place, Http)
+        return place.server
+
+    def _https(self) -> str:
+        return self._secure().endpoint
+
+    def _open_https(self) -> Place:
+        server = self._stack.enter_context(HttpServer(tls=True))
+        # Nobody asks it: a forwarder cannot look into what is encrypted.
+        return Http(server, self._stack.enter_context(Forwarder(server.endpoint)))
 
     def _open_http(self) -> Place:
         server = self._stack.enter_context(HttpServer())

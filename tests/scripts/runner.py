@@ -31,9 +31,11 @@ After the first ``-- NAME --`` line come files that are written before the first
                                      ``aws`` reads them, or a bucket as GCS describes it
 ``fault PLACE KIND METHOD TEXT ...`` a fault of the testbed for requests to s3, gcs or http
                                      that have TEXT in path or query, with ``times=1`` and
-                                     the like; ``error`` with ``code=`` is S3's document;
+                                     the like, ``headers=NAME:VALUE``, ``body=@FILE``;
+                                     ``error`` with ``code=`` is S3's document;
                                      ``swap`` puts ``with=TEXT`` at ``at=URI`` just before
 ``heal PLACE``                       no more faults
+``silence SECONDS``                  how long a store may be silent, from now on
 ``requests PLACE METHOD TEXT = N``   how many came since ``heal`` or the start
 ``as NAME``                          from now on with the keys of that identity
 ``env NAME=TEXT``, ``unset NAME``
@@ -65,6 +67,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -72,13 +75,16 @@ import pytest
 from blake3 import blake3
 
 from artlock.cli.main import run
+from artlock.stores.http import HttpStore
+from artlock.stores.transfer import clients
 from testbed.faults import Fault, s3_error
+from tests.defaults import set_default
 from tests.scripts.places import S3, Buckets, Places, interrupting
 
 REPOSITORY = Path(__file__).parents[2]
 _SECTION = re.compile(r"^-- (\S+) --$", re.MULTILINE)
 _VARIABLE = re.compile(r"\$([A-Z][A-Z0-9_]*)")
-_NUMBERS = frozenset({"times", "status", "after", "offset", "claims"})
+_NUMBERS = frozenset({"status", "after", "offset", "claims", "seconds"})
 _TIMEOUT_S = 60.0
 _STALL_S = 30.0
 
@@ -440,13 +446,13 @@ class Transcript:
 
             fault = Fault(kind="before", matches=matches, times=1, action=swap)
         else:
-            settings: dict[str, object] = {
-                k: int(v) if k in _NUMBERS else v for k, v in facts.items()
-            }
-            if "body" in facts:
-                settings["body"] = facts["body"].encode()
+            settings = {k: _setting(k, v) for k, v in facts.items()}
             fault = Fault(kind=kind, matches=matches, times=times, **settings)  # type: ignore[arg-type] # a case names its fields
         self.places.place(place).forwarder.inject(fault)
+
+    def _do_silence(self, rest: str) -> None:
+        self.monkeypatch.setattr(clients, "READ_TIMEOUT", timedelta(seconds=float(rest)))
+        set_default(self.monkeypatch, HttpStore, "read_timeout_s", float(rest))
 
     def _do_heal(self, rest: str) -> None:
         forwarder = self.places.place(rest).forwarder
@@ -530,6 +536,18 @@ class Transcript:
 
 def _unescaped(text: str) -> str:
     return text.replace("\\r", "\r").replace("\\n", "\n")
+
+
+def _setting(name: str, text: str) -> object:
+    """Return a field of a fault as its type."""
+    if name in _NUMBERS:
+        return int(text)
+    if name == "headers":
+        key, _, value = text.partition(":")
+        return {key: value}
+    if name == "body":
+        return Path(text.removeprefix("@")).read_bytes()
+    return text
 
 
 def _in_this_process(arguments: list[str]) -> Result:

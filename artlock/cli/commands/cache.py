@@ -55,7 +55,7 @@ def size(shell: Shell) -> int:
     if found.incoming_size:
         output.data(f"{human_size(found.incoming_size)} on the way in")
     if found.quarantine_size:
-        output.data(f"{human_size(found.quarantine_size)} damaged, put aside")
+        output.data(f"{human_size(found.quarantine_size)} refused or damaged, put aside")
     for path in found.other_versions:
         output.say(f"`{path}` is of another version of artlock")
     return EXIT_OK
