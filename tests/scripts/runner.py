@@ -31,7 +31,8 @@ After the first ``-- NAME --`` line come files that are written before the first
                                      ``aws`` reads them, or a bucket as GCS describes it
 ``fault PLACE KIND METHOD TEXT ...`` a fault of the testbed for requests to s3, gcs or http
                                      that have TEXT in path or query, with ``times=1`` and
-                                     the like, ``headers=NAME:VALUE``, ``body=@FILE``;
+                                     the like, ``headers=NAME:VALUE``, ``body=TEXT``
+                                     or ``body=@FILE``;
                                      ``error`` with ``code=`` is S3's document;
                                      ``swap`` puts ``with=TEXT`` at ``at=URI`` just before
 ``heal PLACE``                       no more faults
@@ -546,7 +547,8 @@ def _setting(name: str, text: str) -> object:
         key, _, value = text.partition(":")
         return {key: value}
     if name == "body":
-        return Path(text.removeprefix("@")).read_bytes()
+        is_file = text.startswith("@")
+        return Path(text[1:]).read_bytes() if is_file else text.encode()
     return text
 
 
