@@ -178,21 +178,25 @@ _DAY_S = 24 * 3600
 
 
 @pytest.mark.parametrize(
-    "flag",
+    ("name", "flag"),
     [
-        f"clock={2 * _DAY_S}",
-        f"clock=-{2 * _DAY_S}",
-        f"clock={3650 * _DAY_S}",
-        f"clock=-{3650 * _DAY_S}",
-        "clock-jumps",
+        ("sync", f"clock=-{2 * _DAY_S}"),
+        ("sync", f"clock={3650 * _DAY_S}"),
+        ("sync", f"clock=-{3650 * _DAY_S}"),
+        ("sync", "clock-jumps"),
+        ("sync --force", "clock-jumps"),
+        ("update", f"clock={2 * _DAY_S}"),
+        ("update", f"clock=-{3650 * _DAY_S}"),
+        ("prune", f"clock={3650 * _DAY_S}"),
+        ("prune", f"clock=-{2 * _DAY_S}"),
     ],
 )
-@pytest.mark.parametrize("name", ["sync", "sync --force", "update", "prune"])
-def test_3_23_a_wrong_clock_changes_no_result(ground: Ground, flag: str, name: str) -> None:
+def test_3_23_a_wrong_clock_changes_no_result(ground: Ground, name: str, flag: str) -> None:
     deed = begin(ground, name)
     code, said = ground.run(*deed.arguments, altered=[flag])
     assert code == 0, said
     assert ground.judge(deed, ended=True).violations == 0
+    # With the right clock again there is nothing more to do.
     assert ground.finish(deed).violations == 0
 
 
@@ -286,7 +290,7 @@ def test_3_26_a_later_cache_beside_ours_is_not_touched(ground: Ground) -> None:
     assert later.read_bytes() == b"of a later artlock"
 
 
-@pytest.mark.parametrize("arguments", [("sync",), ("resolve",), ("update",), ("check",)])
+@pytest.mark.parametrize("arguments", [("sync",), ("update",)])
 def test_3_26_a_lockfile_of_a_later_format_is_refused_and_stays(
     ground: Ground, arguments: tuple[str, ...]
 ) -> None:
