@@ -357,21 +357,24 @@ class Root:
             OSError: One cannot be removed.
         """
         self._swept_s = now_s
-        count = self._sweep(STAGING, now_s, is_abandoned)
+        count = self._sweep(STAGING, now_s)
         for folder in ("", split(STAGING)[0]):
-            count += self._sweep(folder, now_s, is_abandoned_beside)
+            count += self._sweep(folder, now_s, beside=True)
         return count
 
     def _sweep_once(self, path: str) -> None:
         if self._swept_s is not None and path not in self._also_swept:
             self._also_swept.add(path)
-            self._sweep(path, self._swept_s, is_abandoned_beside)
+            self._sweep(path, self._swept_s, beside=True)
 
-    def _sweep(self, path: str, now_s: float, may_go: Callable[[str, float], bool]) -> int:
+    def _sweep(self, path: str, now_s: float, *, beside: bool = False) -> int:
+        may_go = is_abandoned_beside if beside else is_abandoned
         count = 0
         try:
             with self._folders.lend(path) as folder:
                 for name in _names_in(folder):
+                    if beside and not name.startswith(BESIDE):
+                        continue
                     at = folder.at(name)
                     found = os.stat(at, dir_fd=folder.fd, follow_symlinks=False)
                     if may_go(name, now_s - found.st_mtime):

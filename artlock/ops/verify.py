@@ -16,7 +16,6 @@ from artlock.errors import (
     gravest,
 )
 from artlock.fs.problems import reason
-from artlock.fs.root import Root
 from artlock.model.tokens import Trust
 from artlock.model.verification import Verification
 from artlock.ops.blobs import Pinned, known_digests
@@ -29,6 +28,7 @@ from artlock.stores.base import TellsEtag
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from artlock.fs.root import Root
     from artlock.model.digest import Digest
     from artlock.model.plan import Placement
     from artlock.ops.project import Project

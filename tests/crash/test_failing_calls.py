@@ -97,3 +97,26 @@ def test_3_8_the_last_call_may_be_any(watched: Watched, deed: str) -> None:
     for call in sorted({"rename", "renameat", "unlink"} & watched.calls(deed).keys()):
         for index in range(1, watched.calls(deed)[call] + 1):
             assert watched.break_at(deed, call, "KILL", index).violations == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("deed", ["sync", "update"])
+def test_3_3_no_file_has_its_size_before_its_bytes(watched: Watched, deed: str) -> None:
+    log = watched.trace(deed, "-e", "trace=fallocate,ftruncate,truncate")[2]
+    grown = re.findall(r"fallocate\(.*|truncate\(\S+, [1-9].*", log)
+    assert grown == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("deed", ["sync", "update"])
+def test_3_1_3_2_a_sync_precedes_every_name(watched: Watched, deed: str) -> None:
+    log = watched.trace(deed, "-e", "trace=write,pwrite64,syncfs,fsync,rename,renameat")[2]
+    written = False
+    for line in log.splitlines():
+        if re.search(r" (fsync|syncfs)\(", line):
+            written = False
+        elif re.search(r" p?write(64)?\(\d+, .*\) += [1-9]", line):
+            written = True
+        elif re.search(r" rename(at)?\(.*/(blobs|data|artifacts\.lock)", line):
+            assert not written, line
+    assert re.search(r" rename(at)?\(", log)

@@ -1,5 +1,6 @@
 import errno
 import fcntl
+import json
 import os
 import signal
 import time
@@ -119,3 +120,35 @@ def test_a_file_that_cannot_be_opened_is_an_error_that_names_it(tmp_path: Path) 
         mutex = Mutex(tmp_path / "mutex", purpose="x", kind=kind)
         with pytest.raises(kind, match=r"mutex`: is a directory"), mutex:
             pass
+
+
+def test_3_11_a_holder_that_was_stopped_is_waited_for_only_so_long_and_named(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "mutex"
+    child = _child_that_holds(path, for_s=60)
+    os.kill(child, signal.SIGSTOP)
+    try:
+        with (
+            pytest.raises(WorkspaceError, match=rf"process {child} on .* \(sync\)"),
+            Mutex(path, purpose="sync", wait_s=0.1),
+        ):
+            pass
+    finally:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+
+
+def test_3_11_the_number_of_an_ended_holder_may_be_anybodys_now(tmp_path: Path) -> None:
+    path = tmp_path / "mutex"
+    path.write_text(json.dumps({"pid": os.getppid(), "host": "h", "purpose": "sync"}))
+    with Mutex(path, purpose="sync", wait_s=0):
+        pass
+
+
+def test_3_6_a_note_that_cannot_be_wiped_lets_go_all_the_same(tmp_path: Path) -> None:
+    path = tmp_path / "mutex"
+    with Mutex(path, purpose="sync") as mutex:
+        os.close(mutex._fd)  # so that neither wiping nor closing can succeed
+    with Mutex(path, purpose="sync", wait_s=0):
+        pass
