@@ -41,6 +41,7 @@ class Evidence:
                 if not self._makes_room(memoryview(data).nbytes):
                     return None
                 goal.unlink(missing_ok=True)
+                goal.touch(mode=0o600)
                 goal.write_bytes(data)
             except OSError:
                 # The refusal is what counts, and is told in any case.
