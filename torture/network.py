@@ -218,5 +218,5 @@ NETWORK = Scenario(
     what="connections: slow, sliced, cut, reset, stalled, crossed, bits flipped",
     rows=("4.3", "4.4", "4.5", "4.6", "4.7"),
     open=_opened,
-    short=3,
+    short=2,
 )

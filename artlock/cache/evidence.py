@@ -2,7 +2,7 @@
 
 ::
 
-    quarantine/rejected-<64 hex>-<random>   named by the BLAKE3 of the bytes that came
+    quarantine/rejected-<64 hex>    named by the BLAKE3 of the bytes that came
 
 Nothing reads them, and they never become blobs. There are at most ``MOST_FILES`` of them
 with at most ``MOST_SIZE`` bytes together; the oldest make room, and ``artlock cache prune``
@@ -11,7 +11,6 @@ removes them all. They are a help and no promise: where they cannot be kept, the
 
 from __future__ import annotations
 
-import os
 import threading
 from contextlib import suppress
 from pathlib import Path
@@ -41,6 +40,8 @@ class Evidence:
             try:
                 if not self._makes_room(memoryview(data).nbytes):
                     return None
+                goal.unlink(missing_ok=True)
+                goal.touch(mode=0o600)
                 goal.write_bytes(data)
             except OSError:
                 # The refusal is what counts, and is told in any case.
@@ -62,8 +63,7 @@ class Evidence:
         return goal
 
     def _goal(self, digest: Digest) -> Path:
-        name = f"{_PREFIX}{digest.hex}-{os.urandom(4).hex()}"
-        return self._layout.quarantine / name
+        return self._layout.quarantine / f"{_PREFIX}{digest.hex}"
 
     def _makes_room(self, size: int) -> bool:
         if size > MOST_SIZE:

@@ -44,8 +44,10 @@ def test_4_5_refused_bytes_are_kept_under_what_they_are(
     path = refuse(layout, data)
     assert path is not None
     assert path.parent == layout.quarantine
-    assert path.name.startswith(f"rejected-{blake3(data).hexdigest()}-")
+    assert path.name == f"rejected-{blake3(data).hexdigest()}"
     assert path.read_bytes() == data
+    # The same bytes again are no more evidence than before.
+    assert refuse(layout, data) == path
     assert usage(layout).quarantine_size == len(data)
 
 
