@@ -1,48 +1,49 @@
 """Run ``rclone serve s3``: an S3 server over a folder, without versions."""
 
-import secrets
 import shutil
 import socket
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from testbed.ports import LOOPBACK, free_ports
 from testbed.process import EmbeddedServer, ServerProcess
+from testbed.seaweedfs import Identity, client_of
+
+if TYPE_CHECKING:  # stubs: nothing is there at run time
+    from mypy_boto3_s3 import S3Client
 
 
 class RcloneS3(EmbeddedServer):
     """An ``rclone serve s3`` of its own, from ``with`` to the end of its block.
 
     Attributes:
-        access_key: Chosen at random, so that no key works at another server.
-        secret_key: The same.
+        admin: Who may use it.
     """
 
     def __init__(self) -> None:
         """Describe a server."""
         super().__init__()
-        self.access_key = secrets.token_hex(10).upper()
-        self.secret_key = secrets.token_hex(20)
-        self._data = Path()
+        self.admin = Identity(name="admin", actions=())
 
-    def create_bucket(self, name: str) -> Path:
-        """Make a bucket, and return the folder that it is."""
-        folder = self._data / name
-        folder.mkdir()
-        return folder
+    def client(self) -> "S3Client":
+        """Return a client that takes nothing from the environment and never retries."""
+        client = client_of(self.admin, self.endpoint)
+        self._clients.append(client)
+        return client
 
     def _describe(self) -> ServerProcess:
         (port,) = free_ports(1)
         self.endpoint = f"http://{LOOPBACK}:{port}"
 
         def command(folder: Path) -> list[str]:
-            self._data = folder / "data"
-            self._data.mkdir()
+            data = folder / "data"
+            data.mkdir()
             return [
                 str(_rclone()),
-                *("serve", "s3", str(self._data)),
+                *("serve", "s3", str(data)),
                 *("--addr", f"{LOOPBACK}:{port}"),
-                *("--auth-key", f"{self.access_key},{self.secret_key}"),
+                *("--auth-key", f"{self.admin.access_key},{self.admin.secret_key}"),
                 *("--config", str(folder / "none")),
                 *("--vfs-cache-mode", "off"),
                 *("--dir-cache-time", "0s"),
