@@ -17,7 +17,7 @@ import botocore.loaders
 import botocore.session
 from boto3.session import Session
 from botocore import UNSIGNED
-from botocore.awsrequest import AWSPreparedRequest
+from botocore.awsrequest import AWSRequest
 from botocore.config import Config
 from botocore.credentials import AssumeRoleCredentialFetcher, DeferredRefreshableCredentials
 from botocore.exceptions import ClientError
@@ -49,6 +49,7 @@ PAGE = "ArtlockPage"
 """Where a listing's answer holds its ``pages.Page``."""
 _AWS_HOSTS = (".amazonaws.com", ".amazonaws.com.cn", ".api.aws")
 _PROBE = "probe"
+_SIGNING = "before-sign.s3.HeadObject"
 _NOT_FOUND = 404
 
 
@@ -275,24 +276,19 @@ def bucket_endpoint(client: S3Client, bucket: str) -> str:
     """Return the URL below which botocore would ask for the keys of ``bucket``.
 
     Botocore decides (path or host, dual stack, FIPS, access points): a request is made up
-    and stopped before it is signed and sent. Not to be called while others use ``client``.
+    and stopped before it is signed: keys, or the session of a directory bucket, may have
+    to come from afar. Not to be called while others use ``client``.
     """
     events = client.meta.events
-    hooks = (
-        ("choose-signer.s3.HeadObject", _unsigned),  # keys may have to come from afar
-        ("before-send.s3.HeadObject", _stop),
-    )
-    for event, hook in hooks:
-        events.register(event, hook, unique_id=hook.__name__)
+    events.register_first(_SIGNING, _stop, unique_id=_stop.__name__)
     try:
         client.head_object(Bucket=bucket, Key=_PROBE)
     except _StoppedError as stopped:
         url = urlsplit(stopped.url)
         return f"{url.scheme}://{url.netloc}{url.path.removesuffix(f'/{_PROBE}')}"
     finally:
-        for event, hook in hooks:
-            events.unregister(event, hook, unique_id=hook.__name__)
-    raise AssertionError  # the second hook lets nothing pass
+        events.unregister(_SIGNING, _stop, unique_id=_stop.__name__)
+    raise AssertionError  # the hook lets nothing pass
 
 
 class _StoppedError(Exception):
@@ -303,12 +299,8 @@ class _StoppedError(Exception):
         self.url = url
 
 
-def _unsigned(**_: object) -> Any:  # noqa: ANN401 - the stubs know no hook that answers
-    return UNSIGNED
-
-
-def _stop(*, request: AWSPreparedRequest, **_: object) -> None:
-    raise _StoppedError(request.url)
+def _stop(*, request: AWSRequest, **_: object) -> None:
+    raise _StoppedError(request.url or "")
 
 
 def _is_aws(endpoint: str) -> bool:
