@@ -24,6 +24,9 @@ FIELDS = (
 )
 """All that is used, and nothing else (hazard 1.39)."""
 
+MAX_EMPTY_PAGES = 100
+"""How many pages without an entry are taken in a row: more would be pages without end."""
+
 Item = Mapping[str, Any]
 """One resource ``storage#object``."""
 
@@ -43,6 +46,7 @@ def live_items(
     """
     tokens: set[str] = set()
     last = ""
+    empty = 0
     for page in pages:
         if page.get("kind") != "storage#objects":
             raise _not_believed(prefix, "an answer is not a page of it")
@@ -57,6 +61,9 @@ def live_items(
             last = name
             if as_of is None or _lived(item, prefix, as_of):
                 yield item
+        empty = 0 if page.get("items") else empty + 1
+        if empty > MAX_EMPTY_PAGES:
+            raise _not_believed(prefix, f"{empty} pages in a row are empty")
         token = page.get("nextPageToken")
         if token in tokens:
             raise _not_believed(prefix, "its pages go in a circle")
