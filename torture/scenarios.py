@@ -1,5 +1,6 @@
 """All scenarios, in the order of the table."""
 
 from torture.scenario import Scenario
+from torture.stores import STORES
 
-SCENARIOS: tuple[Scenario, ...] = ()
+SCENARIOS: tuple[Scenario, ...] = (STORES,)

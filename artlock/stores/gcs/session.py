@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from ipaddress import ip_address
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import google.auth
@@ -23,13 +23,16 @@ from google.auth.credentials import AnonymousCredentials
 from google.auth.exceptions import GoogleAuthError
 from google.auth.transport.requests import AuthorizedSession, Request
 from google.cloud import storage
+from requests.adapters import HTTPAdapter
 
 from artlock.errors import PolicyError, StoreError
+from artlock.stores.base import bounded
 from artlock.stores.gcs.failures import Action, refine, translate
 from artlock.stores.transfer import Transfer, gcs_client
 
 if TYPE_CHECKING:
     from google.auth.credentials import Credentials
+    from requests import PreparedRequest, Response
 
     from artlock.model.manifest import Access
     from artlock.model.uri import Uri
@@ -61,6 +64,8 @@ def connect(uri: Uri, access: Access, endpoint: str) -> Connection:
     """
     credentials = _credentials(access, endpoint)
     session = AuthorizedSession(credentials)
+    for scheme in ("https://", "http://"):
+        session.mount(scheme, _Bounded())
     ca_bundle = None
     if access.ca_bundle is not None:
         session.verify = access.ca_bundle
@@ -90,6 +95,18 @@ def connect(uri: Uri, access: Access, endpoint: str) -> Connection:
         )
 
     return Connection(client=client, transfer=transfer)
+
+
+class _Bounded(HTTPAdapter):
+    """Sends requests, and reads no answer that has no end; bodies are streamed past it."""
+
+    def send(self, request: PreparedRequest, *args: Any, **more: Any) -> Response:  # noqa: ANN401 - passed on
+        """Send a request; see ``HTTPAdapter.send``."""
+        response = super().send(request, *args, **{**more, "stream": True})
+        if not more.get("stream"):
+            with response:
+                response._content = bounded(response.iter_content(1 << 16))  # noqa: SLF001 - as its `content` does
+        return response
 
 
 def endpoint_of(access: Access) -> str:

@@ -17,12 +17,13 @@ import botocore.loaders
 import botocore.session
 from boto3.session import Session
 from botocore import UNSIGNED
-from botocore.awsrequest import AWSRequest
+from botocore.awsrequest import AWSPreparedRequest, AWSRequest, AWSResponse
 from botocore.config import Config
 from botocore.credentials import AssumeRoleCredentialFetcher, DeferredRefreshableCredentials
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, HTTPClientError
+from botocore.httpsession import URLLib3Session
 
-from artlock.stores.base import missing_bucket
+from artlock.stores.base import EndlessAnswerError, bounded, missing_bucket
 from artlock.stores.s3.failures import (
     Action,
     no_credentials,
@@ -224,6 +225,8 @@ def _maker(
             # Other servers seldom have a host name for each bucket.
             client.close()
             return make(region, "path")
+        endpoint = client._endpoint  # type: ignore[attr-defined]  # noqa: SLF001 - there is no other way in
+        endpoint.http_session = _Bounded(endpoint.http_session)
         for operation in ("ListObjectVersions", "ListObjectsV2"):
             # By this pattern it comes before botocore's own handler of `before-parse.s3.*`,
             # which would parse the whole body to see whether it is an error.
@@ -233,6 +236,41 @@ def _maker(
         return client
 
     return make
+
+
+class _Bounded:
+    """Sends botocore's requests, and reads no answer that has no end.
+
+    Bodies of objects are streamed past it.
+    """
+
+    def __init__(self, inner: URLLib3Session) -> None:
+        self._inner = inner
+
+    def send(self, request: AWSPreparedRequest) -> AWSResponse:
+        """Send a request as botocore's own session does."""
+        is_body = request.stream_output
+        request.stream_output = True
+        try:
+            response: AWSResponse = self._inner.send(request)
+        finally:
+            request.stream_output = is_body
+        if is_body and response.status_code < 300:  # noqa: PLR2004 - RFC 9110 §15.3
+            return response
+        try:
+            body = bounded(response.raw.stream())
+        except EndlessAnswerError:
+            response.raw.close()
+            raise
+        except Exception as error:
+            # It broke off: botocore takes this for a connection that failed.
+            raise HTTPClientError(error=error) from error
+        response._content = body  # type: ignore[attr-defined]  # noqa: SLF001 - as its `content` does
+        return response
+
+    def close(self) -> None:
+        """Give back connections."""
+        self._inner.close()
 
 
 def _take_page(

@@ -23,6 +23,7 @@ from artlock.model.objects import ObjectInfo, VersionId
 from artlock.model.tokens import Trust
 from artlock.model.uri import Uri
 from artlock.model.verification import Verification
+from artlock.stores import base
 from artlock.stores.base import Pin, StoreContext
 from artlock.stores.retry import Retrying
 from artlock.stores.s3 import S3Store, session
@@ -299,6 +300,20 @@ def test_1_11_a_bucket_without_versions_is_not_listed_in_circles(
         with place.open() as store, pytest.raises(StoreError, match="believed"):
             list(store.scan(place.root))
     assert place.server.count() < 150
+
+
+def test_5_12_a_page_without_an_end_is_not_read_to_it(
+    place: HostileS3Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(base, "LONGEST_ANSWER", 1 << 20)
+    place.put("a", b"x")
+    for fault in (Fault(kind="endless"), Fault(kind="endless", claims=1 << 40)):
+        with (
+            place.open(fault) as store,
+            pytest.raises(StoreError, match="more than 1,048,576 bytes"),
+        ):
+            list(store.scan(place.root))
+    assert sum(r.response_bytes for r in place.server.requests) < 64 << 20
 
 
 def test_1_11_pages_without_entries_are_passed_over(place: HostileS3Place) -> None:
