@@ -268,6 +268,7 @@ WRONG_PAGES = {
     "a key is lost": Pages(lost=frozenset({"tree/004"})),
     "pages overlap": Pages(size=4, repeats=True),
     "circles": Pages(size=4, loops=True),
+    "circles at the end": Pages(size=8, loops=True),
     "an early end": Pages(size=4, ends_after=1),
     "no IsTruncated": Pages(size=4, is_mute=True),
     "empty for ever": Pages(empty=-1),
@@ -295,7 +296,12 @@ def test_1_11_a_bucket_without_versions_is_not_listed_in_circles(
     place.bucket.versioning = None
     for number in range(9):
         place.put(f"{number:03}", b"x")
-    for pages in (Pages(size=4, loops=True), Pages(size=4, repeats=True), Pages(empty=-1)):
+    for pages in (
+        Pages(size=4, loops=True),
+        Pages(size=8, loops=True),
+        Pages(size=4, repeats=True),
+        Pages(empty=-1),
+    ):
         place.bucket.plain_pages = pages
         with place.open() as store, pytest.raises(StoreError, match="believed"):
             list(store.scan(place.root))
