@@ -47,9 +47,11 @@ def live_items(
     tokens: set[str] = set()
     last = ""
     empty = 0
+    generations: set[str] = set()  # of the name at hand: the past has several
     for page in pages:
         if page.get("kind") != "storage#objects":
             raise _not_believed(prefix, "an answer is not a page of it")
+        is_new = not page.get("items")
         for item in page.get("items", ()):
             if not isinstance(item, Mapping):
                 raise _not_believed(prefix, "it has an entry that is no object")
@@ -58,14 +60,21 @@ def live_items(
                 raise _not_believed(prefix, f"it has `{name}`, which is elsewhere")
             if name < last or (name == last and as_of is None):
                 raise _not_believed(prefix, f"`{name}` comes after `{last}`")
+            if name != last:
+                generations.clear()
             last = name
+            generation = str(item.get("generation"))
+            if generation in generations:
+                continue  # pages of some servers overlap
+            generations.add(generation)
+            is_new = True
             if as_of is None or _lived(item, prefix, as_of):
                 yield item
         empty = 0 if page.get("items") else empty + 1
         if empty > MAX_EMPTY_PAGES:
             raise _not_believed(prefix, f"{empty} pages in a row are empty")
         token = page.get("nextPageToken")
-        if token in tokens:
+        if token and (token in tokens or not is_new):
             raise _not_believed(prefix, "its pages go in a circle")
         if token:
             tokens.add(token)

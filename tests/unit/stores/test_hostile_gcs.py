@@ -4,6 +4,7 @@ import gzip
 import json
 import secrets
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qs
 
 import pytest
@@ -267,6 +268,32 @@ def test_5_12_a_page_without_an_end_is_not_read_to_it(
         ):
             list(store.scan(place.root))
     assert sum(r.response_bytes for r in place.server.requests) < 64 << 20
+
+
+def test_4_16_a_listing_of_the_past_that_repeats_itself_is_refused(
+    place: HostileGcsPlace,
+) -> None:
+    for _ in range(3):
+        for name in ("a", "b", "c"):
+            place.put(name, b"x")
+    for size in (2, 8):
+        place.bucket.version_pages = Pages(size=size, loops=True)
+        with place.open() as store, pytest.raises(StoreError, match="believed"):
+            list(store.scan(place.root, as_of=datetime.now(UTC)))
+    assert place.server.count() < 20
+
+
+def test_4_16_pages_of_the_past_may_overlap(place: HostileGcsPlace) -> None:
+    for _ in range(3):
+        for name in ("a", "b", "c"):
+            place.put(name, b"x")
+    with place.open() as store:
+        now = datetime.now(UTC) + timedelta(seconds=1)
+        wanted = list(store.scan(place.root, as_of=now))
+        for size in (2, 3, 4):
+            place.bucket.version_pages = Pages(size=size, repeats=True)
+            assert list(store.scan(place.root, as_of=now)) == wanted
+    assert len(wanted) == 3
 
 
 def test_1_11_pages_without_entries_are_passed_over(place: HostileGcsPlace) -> None:
