@@ -30,6 +30,8 @@ After the first ``-- NAME --`` line come files that are written before the first
                                      the like; ``error`` with ``code=`` is S3's document;
                                      ``swap`` puts ``with=TEXT`` at ``at=URI`` just before
 ``heal PLACE``                       no more faults
+``deny PERMISSIONS``                 what nobody may do at ``$HOSTILE``; none allows all
+``archive URI``, ``restore URI``     of ``$HOSTILE``: whether it may be read
 ``requests PLACE METHOD TEXT = N``   how many came since ``heal`` or the start
 ``as NAME``                          from now on with the keys of that identity
 ``env NAME=TEXT``, ``unset NAME``
@@ -60,7 +62,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -429,6 +431,16 @@ class Transcript:
         forwarder = self.places.place(rest).forwarder
         forwarder.heal()
         forwarder.clear()
+
+    def _do_deny(self, rest: str) -> None:
+        bucket = self.places.hostile().bucket
+        bucket.policy = replace(bucket.policy, denied=frozenset(rest.split()))
+
+    def _do_archive(self, rest: str) -> None:
+        self.places.hostile().archive(rest)
+
+    def _do_restore(self, rest: str) -> None:
+        self.places.hostile().restore(rest)
 
     def _do_requests(self, rest: str) -> None:
         asked, _, number = rest.rpartition(" = ")
