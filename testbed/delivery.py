@@ -47,6 +47,11 @@ def deliver(exchange: Exchange, reply: Reply, fault: Fault | None = None) -> Non
             _send_part(exchange, reply, fault)
         case "endless":
             _send_endlessly(exchange, reply, fault)
+        case "slow":
+            _send_slowly(exchange, reply, fault)
+        case "extra":
+            _send(exchange, reply)
+            exchange.wfile.write(fault.body)
         case _:
             _send(exchange, reply)
 
@@ -157,6 +162,19 @@ def _send_endlessly(exchange: Exchange, reply: Reply, fault: Fault) -> None:
         if exchange.stopping.is_set():
             return
         body.write(piece)
+
+
+def _send_slowly(exchange: Exchange, reply: Reply, fault: Fault) -> None:
+    whole = _whole(reply)
+    size = fault.after or max(len(whole) // 2, 1)
+    framing: _Framing = "chunks" if reply.length is None else "length"
+    _send_head(exchange, reply, framing)
+    body = _Body(exchange, framing)
+    for start in range(0, len(whole), size):
+        body.write(whole[start : start + size])
+        exchange.wfile.flush()
+        exchange.stopping.wait(fault.seconds)
+    body.end()
 
 
 def _split(body: Iterable[Body], after: int) -> tuple[bytes, Iterator[Body]]:

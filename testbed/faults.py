@@ -16,8 +16,10 @@ Kind: TypeAlias = Literal[
     "nolen",
     "chunked",
     "stall",
+    "slow",
     "reset",
     "endless",
+    "extra",
     "ignore_range",
     "wrong_range",
     "before",
@@ -26,7 +28,18 @@ Matches: TypeAlias = Callable[[str, str, str], bool]
 
 # These change a body, so that the answer to HEAD neither shows them nor uses them up.
 _OF_BODIES: frozenset[Kind] = frozenset(
-    {"truncate", "corrupt", "rewrite", "gzip", "nolen", "chunked", "stall", "endless"}
+    {
+        "truncate",
+        "corrupt",
+        "rewrite",
+        "gzip",
+        "nolen",
+        "chunked",
+        "stall",
+        "slow",
+        "endless",
+        "extra",
+    }
 )
 
 
@@ -53,9 +66,11 @@ class Fault:
     nolen    neither length nor chunks, and the end after ``after`` bytes
     chunked  chunks, and the end inside of one after ``after`` bytes
     stall    ``after`` bytes, silence for ``seconds``, then the rest
+    slow     the body in pieces of ``after`` bytes, ``seconds`` apart
     reset    ``after`` bytes, then RST; with ``after=0`` not even a status line
     endless  the body, then zeros until the client hangs up; in chunks, or with
              ``claims`` as Content-Length
+    extra    the right Content-Length, and ``body`` after the body
     ignore_range  200 and the whole body, whatever Range asks for
     wrong_range   a Content-Range that is one byte off
     before   the right answer, but ``action`` runs just before it is made;
@@ -67,12 +82,13 @@ class Fault:
         matches: Which requests, by method, path (as on the wire) and query.
         times: How many matching requests, or None for all.
         status: Of kind "status".
-        body: Of kind "status".
+        body: Of kind "status"; what kind "extra" sends too much.
         headers: Set in the answer, in place of those of the same name.
         drop: Names of headers that the answer loses.
-        after: How many bytes of the body are sent first; None is half of them.
+        after: How many bytes of the body are sent first; None is half of them. Of kind
+            "slow" how many are sent at once.
         offset: Where "corrupt" strikes, from the start of this answer's body.
-        seconds: How long "stall" lasts.
+        seconds: How long "stall" lasts, and "slow" after each piece.
         claims: The Content-Length that "endless" sends, or None.
         rewrite: From the whole body to another, for "rewrite".
         action: For "before"; it may send requests to the same server.
@@ -153,6 +169,20 @@ def slow_down(*, matches: Matches = any_request, times: int | None = None) -> Fa
 def access_denied(*, matches: Matches = any_request, times: int | None = None) -> Fault:
     """Return S3's refusal: 403 AccessDenied."""
     return s3_error(403, "AccessDenied", matches=matches, times=times)
+
+
+def swapped(
+    body: bytes, *, matches: Matches = any_request, times: int | None = None
+) -> Fault:
+    """Return the fault that the body of another object comes, with these headers."""
+    return Fault(kind="rewrite", rewrite=lambda _body: body, matches=matches, times=times)
+
+
+def duplicated(*, matches: Matches = any_request, times: int | None = None) -> Fault:
+    """Return the fault that a body comes twice, and says so."""
+    return Fault(
+        kind="rewrite", rewrite=lambda body: body * 2, matches=matches, times=times
+    )
 
 
 class FaultList:

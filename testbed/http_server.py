@@ -1,7 +1,6 @@
 """Serve resources over HTTP, right by RFC 9110 or wrong as a test asks."""
 
 import base64
-import re
 import tempfile
 import threading
 import zlib
@@ -13,6 +12,7 @@ from typing import Literal
 
 from awscrt.checksums import crc64nvme
 
+from testbed.conditions import lists, span
 from testbed.delivery import Body, Reply, deliver
 from testbed.faults import Fault, FaultList
 from testbed.ports import LOOPBACK
@@ -187,20 +187,20 @@ def _reply(exchange: Exchange, resource: _Resource, *, ignore_range: bool) -> Re
         return whole
     # RFC 9110 section 13.2.2, in its order of precedence.
     wanted = exchange.headers.get("If-Match")
-    if wanted is not None and not _lists(wanted, resource.etag, weak=False):
+    if wanted is not None and not lists(wanted, resource.etag, weak=False):
         return Reply(status=412, headers=tuple(headers), length=0)
     unwanted = exchange.headers.get("If-None-Match")
-    if unwanted is not None and _lists(unwanted, resource.etag, weak=True):
+    if unwanted is not None and lists(unwanted, resource.etag, weak=True):
         return Reply(status=304, headers=tuple(headers), length=0)
     if ignore_range or not resource.accept_ranges or exchange.command != "GET":
         return whole
     same = exchange.headers.get("If-Range")
-    if same is not None and not _lists(same, resource.etag, weak=False):
+    if same is not None and not lists(same, resource.etag, weak=False):
         return whole
-    span = _span(exchange.headers.get("Range", ""), size)
-    if span is None:
+    found = span(exchange.headers.get("Range", ""), size)
+    if found is None:
         return whole
-    first, end = span
+    first, end = found
     if first >= end:
         headers.append(("Content-Range", f"bytes */{size}"))
         return Reply(status=416, headers=tuple(headers), length=0)
@@ -211,32 +211,3 @@ def _reply(exchange: Exchange, resource: _Resource, *, ignore_range: bool) -> Re
         body=(resource.body[first:end],),
         length=end - first,
     )
-
-
-def _lists(listed: str, etag: str | None, *, weak: bool) -> bool:
-    """Tell whether a list of entity tags has ``etag``: RFC 9110 section 8.8.3.2."""
-    if listed.strip() == "*":
-        return True
-    if etag is None:
-        return False
-    tags = re.findall(r'(?:W/)?"[^"]*"', listed)
-    if weak:
-        return etag.removeprefix("W/") in {tag.removeprefix("W/") for tag in tags}
-    return not etag.startswith("W/") and etag in tags
-
-
-def _span(text: str, size: int) -> tuple[int, int] | None:
-    """Return start and end of the one range that is asked for.
-
-    None means that the header is to be ignored: RFC 9110 section 14.2. A range that
-    cannot be satisfied has its start at or after its end.
-    """
-    found = re.fullmatch(r"bytes=(\d*)-(\d*)", text.replace(" ", ""))
-    if found is None or not (found[1] or found[2]):
-        return None
-    if not found[1]:
-        return max(size - int(found[2]), 0), size
-    first = int(found[1])
-    if found[2] and int(found[2]) < first:
-        return None
-    return first, min(int(found[2]) + 1 if found[2] else size, size)

@@ -107,23 +107,7 @@ class SeaweedFS(EmbeddedServer):
             endpoint: Another address of this server, such as a forwarder's.
 
         """
-        who = identity or self.admin
-        config = Config(
-            signature_version=UNSIGNED if who.is_anonymous else "s3v4",
-            s3={"addressing_style": "path"},
-            retries={"mode": "standard", "total_max_attempts": 1},
-            connect_timeout=5,
-            read_timeout=30,
-        )
-        session = boto3.session.Session(
-            aws_access_key_id=who.access_key, aws_secret_access_key=who.secret_key
-        )
-        client = session.client(
-            "s3",
-            endpoint_url=endpoint or self.endpoint,
-            region_name=_REGION,
-            config=config,
-        )
+        client = client_of(identity or self.admin, endpoint or self.endpoint)
         self._clients.append(client)
         return client
 
@@ -203,6 +187,21 @@ class SeaweedFS(EmbeddedServer):
         except (BotoCoreError, ClientError):
             return False
         return True
+
+
+def client_of(who: Identity, endpoint: str) -> "S3Client":
+    """Return a client that takes nothing from the environment and never retries."""
+    config = Config(
+        signature_version=UNSIGNED if who.is_anonymous else "s3v4",
+        s3={"addressing_style": "path"},
+        retries={"mode": "standard", "total_max_attempts": 1},
+        connect_timeout=5,
+        read_timeout=30,
+    )
+    session = boto3.session.Session(
+        aws_access_key_id=who.access_key, aws_secret_access_key=who.secret_key
+    )
+    return session.client("s3", endpoint_url=endpoint, region_name=_REGION, config=config)
 
 
 def _patiently(call: Callable[[], _Answer], *, patience_s: float = 20.0) -> _Answer:

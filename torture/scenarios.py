@@ -7,6 +7,7 @@ from torture.locks import LOCKS
 from torture.manifests import MANIFESTS
 from torture.network import NETWORK
 from torture.scenario import Scenario
+from torture.stores import STORES
 
 SCENARIOS: tuple[Scenario, ...] = (
     kills.KILLS,
@@ -16,6 +17,7 @@ SCENARIOS: tuple[Scenario, ...] = (
     power.XFS,
     crowd.CROWD,
     full_disk.FULL_DISK,
+    STORES,
     NETWORK,
     FLIPS,
     LOCKS,

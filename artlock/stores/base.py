@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -186,6 +186,29 @@ class Reconnects(Protocol):
 
         Reads that are under way go on. Never fails, asks nobody.
         """
+
+
+LONGEST_ANSWER = 64 << 20
+"""Bytes of a page of a listing, or of a description: ten times what a store sends."""
+
+
+class EndlessAnswerError(ValueError):
+    """An answer is longer than any of a store; adapters translate it."""
+
+
+def bounded(chunks: Iterable[bytes]) -> bytes:
+    """Return the whole of an answer that has to fit in memory (hazard 5.12).
+
+    Raises:
+        EndlessAnswerError: It is longer than ``LONGEST_ANSWER``; no more of it is taken.
+    """
+    found = bytearray()
+    for chunk in chunks:
+        found += chunk
+        if len(found) > LONGEST_ANSWER:
+            reason = f"the store sent more than {LONGEST_ANSWER:,} bytes in one answer"
+            raise EndlessAnswerError(reason)
+    return bytes(found)
 
 
 def missing_bucket(uri: Uri) -> BucketNotFoundError:

@@ -1,4 +1,4 @@
-"""Trees in SeaweedFS, for the contract and for what is S3's own."""
+"""Trees in real S3 servers, for the contract and for what is S3's own."""
 
 import secrets
 from collections.abc import Iterator
@@ -14,6 +14,7 @@ from artlock.stores.base import StoreContext
 from artlock.stores.s3 import S3Store
 from testbed.faults import Fault
 from testbed.forwarder import Forwarder
+from testbed.rclone import RcloneS3
 from testbed.seaweedfs import Identity, SeaweedFS
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ class S3Place:
         attempts: How often boto3 asks.
     """
 
-    server: SeaweedFS
+    server: SeaweedFS | RcloneS3
     bucket: str
     tree: str = field(default_factory=lambda: f"tree-{secrets.token_hex(4)}/")
     monkeypatch: pytest.MonkeyPatch

@@ -940,9 +940,9 @@ def test_4_9_a_setting_that_may_not_be_read_names_its_permission(
 
 
 def test_4_9_who_may_read_nothing_is_told_each_permission(
-    place: S3Place,
+    place: S3Place, seaweedfs: SeaweedFS
 ) -> None:
-    place.who = next(who for who in place.server.identities if who.name == STRANGER.name)
+    place.who = next(who for who in seaweedfs.identities if who.name == STRANGER.name)
     with place.open() as store:
         found = store.retention(place.root)
     assert len(found.unread) == 3

@@ -14,6 +14,7 @@ import pytest
 from testbed.fake_gcs import FakeGCS
 from testbed.faults import Fault
 from testbed.forwarder import Forwarder
+from testbed.hostile import Bucket, HostileS3, Upload
 from testbed.http_server import HttpServer
 from testbed.seaweedfs import Identity, SeaweedFS
 
@@ -26,8 +27,8 @@ class Place(Protocol):
     """A server, as a transcript sees it."""
 
     @property
-    def forwarder(self) -> Forwarder:
-        """What stands before it."""
+    def forwarder(self) -> Forwarder | HostileS3:
+        """What stands before it, takes faults and notes requests."""
 
     def put(self, uri: str, body: bytes) -> str:
         """Write an object, and return its version."""
@@ -75,6 +76,33 @@ class S3:
         self.client.put_object_legal_hold(
             Bucket=bucket, Key=key, LegalHold={"Status": "ON"}
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Hostile:
+    """The hostile store, as S3."""
+
+    forwarder: HostileS3
+    bucket: Bucket
+
+    def put(self, uri: str, body: bytes) -> str:
+        return self.bucket.put(_split(uri)[1], body).version
+
+    def delete(self, uri: str) -> None:
+        self.bucket.delete(_split(uri)[1])
+
+    def forget(self, uri: str, version: str) -> None:
+        self.bucket.forget(_split(uri)[1], version)
+
+    def archive(self, uri: str) -> None:
+        self._amend(uri, upload=Upload(storage_class="GLACIER"))
+
+    def restore(self, uri: str) -> None:
+        self._amend(uri, restored=True)
+
+    def _amend(self, uri: str, **changes: object) -> None:
+        key = _split(uri)[1]
+        self.bucket.amend(key, self.bucket.history(key)[0].version, **changes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +208,7 @@ class Places:
             "S3_LOCKING": lambda: self._bucket("locking"),
             "PREFIX": lambda: self._prefix,
             "S3_MISSING": lambda: self._named("s3", "s3://there-is-no-such-bucket"),
+            "HOSTILE": lambda: self._named("hostile", f"s3://hostile/{self._prefix}"),
             "S3_ENDPOINT": lambda: self.place("s3").forwarder.endpoint,
             "GCS": lambda: self._bucket("gcs"),
             "GCS_MISSING": lambda: self._named("gcs", "gs://there-is-no-such-bucket"),
@@ -208,7 +237,8 @@ class Places:
 
     def of(self, uri: str) -> Place:
         """Return the server that holds ``uri``."""
-        names = {"s3": "s3", "gs": "gcs", "http": "http", "https": "https"}
+        s3 = "hostile" if "hostile" in self._open else "s3"
+        names = {"s3": s3, "gs": "gcs", "http": "http", "https": "https"}
         return self.place(names[urlsplit(uri).scheme])
 
     def set_up(self, uri: str, settings: Mapping[str, Any]) -> None:
@@ -253,6 +283,19 @@ class Places:
         self._setenv("AWS_ENDPOINT_URL_S3", forwarder.endpoint)
         self.act_as("admin")
         return S3(self._buckets.s3(), forwarder)
+
+    def hostile(self) -> Hostile:
+        """Return the hostile store, started."""
+        place = self.place("hostile")
+        assert isinstance(place, Hostile)
+        return place
+
+    def _open_hostile(self) -> Place:
+        server = self._stack.enter_context(HostileS3())
+        self._setenv("AWS_ENDPOINT_URL_S3", server.endpoint)
+        self._setenv("AWS_ACCESS_KEY_ID", "HOSTILE")
+        self._setenv("AWS_SECRET_ACCESS_KEY", "hostile-secret")
+        return Hostile(server, server.create_bucket("hostile"))
 
     def _open_gcs(self) -> Place:
         server = self._buckets.fake_gcs

@@ -37,6 +37,8 @@ After the first ``-- NAME --`` line come files that are written before the first
                                      ``swap`` puts ``with=TEXT`` at ``at=URI`` just before
 ``heal PLACE``                       no more faults
 ``silence SECONDS``                  how long a store may be silent, from now on
+``deny PERMISSIONS``                 what nobody may do at ``$HOSTILE``; none allows all
+``archive URI``, ``restore URI``     an object of ``$HOSTILE``: whether it may be read
 ``requests PLACE METHOD TEXT = N``   how many came since ``heal`` or the start
 ``as NAME``                          from now on with the keys of that identity
 ``env NAME=TEXT``, ``unset NAME``
@@ -67,7 +69,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from urllib.parse import unquote
@@ -412,7 +414,10 @@ class Transcript:
         self.places.of(uri).forget(uri, version)
 
     def _do_archive(self, rest: str) -> None:
-        uri, _, text = rest.partition(" = ")
+        uri, is_written, text = rest.partition(" = ")
+        if not is_written:
+            self.places.hostile().archive(uri)
+            return
         place = self.places.of(uri)
         assert isinstance(place, S3), "only S3 has archive classes"
         place.archive(uri, text.encode())
@@ -459,6 +464,13 @@ class Transcript:
         forwarder = self.places.place(rest).forwarder
         forwarder.heal()
         forwarder.clear()
+
+    def _do_deny(self, rest: str) -> None:
+        bucket = self.places.hostile().bucket
+        bucket.policy = replace(bucket.policy, denied=frozenset(rest.split()))
+
+    def _do_restore(self, rest: str) -> None:
+        self.places.hostile().restore(rest)
 
     def _do_requests(self, rest: str) -> None:
         asked, _, number = rest.rpartition(" = ")

@@ -18,7 +18,7 @@ from artlock.errors import (
     StoreError,
     StoreUnavailableError,
 )
-from artlock.stores.base import missing_bucket
+from artlock.stores.base import EndlessAnswerError, missing_bucket
 
 if TYPE_CHECKING:
     from artlock.model.uri import Uri
@@ -93,6 +93,10 @@ def translate(error: BaseException, uri: Uri, action: Action) -> StoreError:
             return StoreError(message, uri=text, hint=hint)
         case requests.JSONDecodeError() | AttributeError() | KeyError() | TypeError():
             message = f"the answer for {subject} is not that of a store"
+            hint = "a portal or proxy may have answered in its place"
+            return StoreError(message, uri=text, hint=hint)
+        case EndlessAnswerError():
+            message = f"the answer for {subject} cannot be believed: {error}"
             hint = "a portal or proxy may have answered in its place"
             return StoreError(message, uri=text, hint=hint)
         case requests.RequestException() | TimeoutError() | ConnectionError():

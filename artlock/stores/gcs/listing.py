@@ -29,6 +29,9 @@ FIELDS = (
 _SURROGATE = re.compile("[\ud800-\udfff]")
 """JSON can spell half a character, and no name has one."""
 
+MAX_EMPTY_PAGES = 100
+"""How many pages without an entry are taken in a row: more would be pages without end."""
+
 Item = Mapping[str, Any]
 """One resource ``storage#object``."""
 
@@ -48,12 +51,15 @@ def live_items(
     """
     tokens: set[str] = set()
     last = ""
+    empty = 0
+    generations: set[str] = set()  # of the name at hand: the past has several
     for page in pages:
         if page.get("kind") != "storage#objects":
             raise _not_believed(prefix, "an answer is not a page of it")
         items = page.get("items", [])
         if not isinstance(items, list):
             raise _not_believed(prefix, "its entries are no list")
+        is_new = not items
         for item in items:
             if not isinstance(item, Mapping):
                 raise _not_believed(prefix, "it has an entry that is no object")
@@ -64,13 +70,23 @@ def live_items(
                 raise _not_believed(prefix, f"it has `{name}`, which is elsewhere")
             if name < last or (name == last and as_of is None):
                 raise _not_believed(prefix, f"`{name}` comes after `{last}`")
+            if name != last:
+                generations.clear()
             last = name
+            generation = str(item.get("generation"))
+            if generation in generations:
+                continue  # pages of some servers overlap
+            generations.add(generation)
+            is_new = True
             if as_of is None or _lived(item, prefix, as_of):
                 yield item
+        empty = 0 if items else empty + 1
+        if empty > MAX_EMPTY_PAGES:
+            raise _not_believed(prefix, f"{empty} pages in a row are empty")
         token = page.get("nextPageToken")
         if not isinstance(token, str | None):
             raise _not_believed(prefix, "what names its next page is no text")
-        if token in tokens:
+        if token and (token in tokens or not is_new):
             raise _not_believed(prefix, "its pages go in a circle")
         if token:
             tokens.add(token)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from ipaddress import ip_address
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import google.auth
@@ -23,14 +23,16 @@ from google.auth.credentials import AnonymousCredentials
 from google.auth.exceptions import GoogleAuthError
 from google.auth.transport.requests import AuthorizedSession, Request
 from google.cloud import storage
+from requests.adapters import HTTPAdapter
 
 from artlock.errors import PolicyError, StoreError
+from artlock.stores.base import bounded
 from artlock.stores.gcs.failures import Action, expired, refine, translate
 from artlock.stores.transfer import Transfer, gcs_client
 
 if TYPE_CHECKING:
     from google.auth.credentials import Credentials
-    from requests import PreparedRequest
+    from requests import PreparedRequest, Response
 
     from artlock.model.manifest import Access
     from artlock.model.uri import Uri
@@ -66,6 +68,8 @@ def connect(uri: Uri, access: Access, endpoint: str) -> Connection:
     # Without an answer of its own, requests would send what `~/.netrc` has for the host:
     # instead of credentials, and where the source is to be read anonymously.
     session.auth = _as_it_is
+    for scheme in ("https://", "http://"):
+        session.mount(scheme, _Bounded())
     ca_bundle = None
     if access.ca_bundle is not None:
         session.verify = access.ca_bundle
@@ -96,6 +100,18 @@ def connect(uri: Uri, access: Access, endpoint: str) -> Connection:
         )
 
     return Connection(client=client, transfer=transfer)
+
+
+class _Bounded(HTTPAdapter):
+    """Sends requests, and reads no answer that has no end; bodies are streamed past it."""
+
+    def send(self, request: PreparedRequest, *args: Any, **more: Any) -> Response:  # noqa: ANN401 - passed on
+        """Send a request; see ``HTTPAdapter.send``."""
+        response = super().send(request, *args, **{**more, "stream": True})
+        if not more.get("stream"):
+            with response:
+                response._content = bounded(response.iter_content(1 << 16))  # noqa: SLF001 - as its `content` does
+        return response
 
 
 def endpoint_of(access: Access) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
@@ -28,6 +29,7 @@ from artlock.stores.transfer import (
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from _typeshed import ReadableBuffer
     from google.cloud.storage import Blob, Bucket
 
     from artlock.model.objects import ObjectInfo, VersionId
@@ -281,10 +283,33 @@ class GcsStore:
             return found
 
 
+class _Piece(io.BytesIO):
+    """Takes what is downloaded, and no more than was asked for."""
+
+    def __init__(self, uri: Uri, size: int) -> None:
+        super().__init__()
+        self._uri = uri
+        self._size = size
+
+    def write(self, data: ReadableBuffer, /) -> int:
+        """Take the next bytes.
+
+        Raises:
+            StoreError: They are too many: the library itself would take them for ever.
+        """
+        written = super().write(data)
+        if self.tell() > self._size:
+            message = f"more bytes of `{self._uri}` came than were asked for"
+            raise StoreError(message, uri=str(self._uri))
+        return written
+
+
 def _downloaded(blob: Blob, uri: Uri, start: int, stop: int) -> bytes:
+    piece = _Piece(uri, stop - start)
     try:
         with translated(uri, Action.GET):
-            piece: bytes = blob.download_as_bytes(
+            blob.download_to_file(
+                piece,
                 start=start,
                 end=stop - 1,
                 raw_download=True,
@@ -292,12 +317,12 @@ def _downloaded(blob: Blob, uri: Uri, start: int, stop: int) -> bytes:
                 timeout=_TIMEOUT,
                 retry=None,
             )
-            return piece
     except StoreError:
         raise
     except Exception as error:
         # Of a body that breaks off the library lets urllib3's own errors through.
         raise unavailable(uri, type(error).__name__) from error
+    return piece.getvalue()
 
 
 def _resource(blob: Blob) -> dict[str, Any]:

@@ -86,10 +86,18 @@ def live_entries(
     """
     done: set[str] = set()
     group: list[Entry] = []
+    versions: set[str] = set()
     key: str | None = None
     for page in pages:
         for entry in page.entries:
             if entry.key == key:
+                # At once: a listing that repeats its last entry may never end.
+                if len(group) == 1:
+                    versions = {group[0].version}
+                if entry.version in versions:
+                    reason = f"a version of `{key}` comes twice"
+                    raise PageError(reason)
+                versions.add(entry.version)
                 group.append(entry)
                 continue
             if group:
@@ -156,8 +164,6 @@ def _latest(group: list[Entry]) -> tuple[Entry, str | None]:
         return group[0], "no version of `{}` is the latest"
     if len(latest) > 1:
         return group[0], "two versions of `{}` are the latest"
-    if len({entry.version for entry in group}) != len(group):
-        return group[0], "a version of `{}` comes twice"
     return latest[0], None
 
 

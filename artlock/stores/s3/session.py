@@ -17,12 +17,13 @@ import botocore.loaders
 import botocore.session
 from boto3.session import Session
 from botocore import UNSIGNED
-from botocore.awsrequest import AWSPreparedRequest
+from botocore.awsrequest import AWSPreparedRequest, AWSRequest, AWSResponse
 from botocore.config import Config
 from botocore.credentials import AssumeRoleCredentialFetcher, DeferredRefreshableCredentials
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, HTTPClientError
+from botocore.httpsession import URLLib3Session
 
-from artlock.stores.base import missing_bucket
+from artlock.stores.base import EndlessAnswerError, bounded, missing_bucket
 from artlock.stores.s3.failures import (
     Action,
     no_credentials,
@@ -49,6 +50,7 @@ PAGE = "ArtlockPage"
 """Where a listing's answer holds its ``pages.Page``."""
 _AWS_HOSTS = (".amazonaws.com", ".amazonaws.com.cn", ".api.aws")
 _PROBE = "probe"
+_SIGNING = "before-sign.s3.HeadObject"
 _NOT_FOUND = 404
 
 
@@ -246,6 +248,8 @@ def _maker(
             # Other servers seldom have a host name for each bucket.
             client.close()
             return make(region, "path")
+        endpoint = client._endpoint  # type: ignore[attr-defined]  # noqa: SLF001 - there is no other way in
+        endpoint.http_session = _Bounded(endpoint.http_session)
         for operation in ("ListObjectVersions", "ListObjectsV2"):
             # By this pattern it comes before botocore's own handler of `before-parse.s3.*`,
             # which would parse the whole body to see whether it is an error.
@@ -255,6 +259,41 @@ def _maker(
         return client
 
     return make
+
+
+class _Bounded:
+    """Sends botocore's requests, and reads no answer that has no end.
+
+    Bodies of objects are streamed past it.
+    """
+
+    def __init__(self, inner: URLLib3Session) -> None:
+        self._inner = inner
+
+    def send(self, request: AWSPreparedRequest) -> AWSResponse:
+        """Send a request as botocore's own session does."""
+        is_body = request.stream_output
+        request.stream_output = True
+        try:
+            response: AWSResponse = self._inner.send(request)
+        finally:
+            request.stream_output = is_body
+        if is_body and response.status_code < 300:  # noqa: PLR2004 - RFC 9110 §15.3
+            return response
+        try:
+            body = bounded(response.raw.stream())
+        except EndlessAnswerError:
+            response.raw.close()
+            raise
+        except Exception as error:
+            # It broke off: botocore takes this for a connection that failed.
+            raise HTTPClientError(error=error) from error
+        response._content = body  # type: ignore[attr-defined]  # noqa: SLF001 - as its `content` does
+        return response
+
+    def close(self) -> None:
+        """Give back connections."""
+        self._inner.close()
 
 
 def _take_page(
@@ -298,24 +337,19 @@ def bucket_endpoint(client: S3Client, bucket: str) -> str:
     """Return the URL below which botocore would ask for the keys of ``bucket``.
 
     Botocore decides (path or host, dual stack, FIPS, access points): a request is made up
-    and stopped before it is signed and sent. Not to be called while others use ``client``.
+    and stopped before it is signed: keys, or the session of a directory bucket, may have
+    to come from afar. Not to be called while others use ``client``.
     """
     events = client.meta.events
-    hooks = (
-        ("choose-signer.s3.HeadObject", _unsigned),  # keys may have to come from afar
-        ("before-send.s3.HeadObject", _stop),
-    )
-    for event, hook in hooks:
-        events.register(event, hook, unique_id=hook.__name__)
+    events.register_first(_SIGNING, _stop, unique_id=_stop.__name__)
     try:
         client.head_object(Bucket=bucket, Key=_PROBE)
     except _StoppedError as stopped:
         url = urlsplit(stopped.url)
         return f"{url.scheme}://{url.netloc}{url.path.removesuffix(f'/{_PROBE}')}"
     finally:
-        for event, hook in hooks:
-            events.unregister(event, hook, unique_id=hook.__name__)
-    raise AssertionError  # the second hook lets nothing pass
+        events.unregister(_SIGNING, _stop, unique_id=_stop.__name__)
+    raise AssertionError  # the hook lets nothing pass
 
 
 class _StoppedError(Exception):
@@ -326,12 +360,8 @@ class _StoppedError(Exception):
         self.url = url
 
 
-def _unsigned(**_: object) -> Any:  # noqa: ANN401 - the stubs know no hook that answers
-    return UNSIGNED
-
-
-def _stop(*, request: AWSPreparedRequest, **_: object) -> None:
-    raise _StoppedError(request.url)
+def _stop(*, request: AWSRequest, **_: object) -> None:
+    raise _StoppedError(request.url or "")
 
 
 def _is_aws(endpoint: str) -> bool:
