@@ -115,6 +115,7 @@ def prune_cache(
                 max_size=max_size,
                 grace_s=grace_s,
                 dry_run=dry_run,
+                is_right=vault.blobs.is_unwritten,
             )
             swept = sweep(layout, now_s=now, dry_run=dry_run)
     return pruned, swept
