@@ -18,7 +18,8 @@ from artlock.fs.root import Staged
 from artlock.model.settings import LinkMode
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
 
     from artlock.cache.blobs import BlobCache
     from artlock.fs.root import Root
@@ -137,10 +138,16 @@ class Materializer:
             barrier.flush()
         return missing
 
-    def place(self, targets: Iterable[str]) -> None:
+    def place(self, targets: Iterable[str], before: Mapping[str, os.stat_result]) -> None:
         """Give staged files their names, each in one step.
 
+        Args:
+            targets: Of staged files.
+            before: How the regular files that are replaced looked; no others are.
+
         Raises:
+            ConflictError: Somebody changed a file, or made it; it is kept. Names before it
+                were given.
             WorkspaceError: A name cannot be given; those before it were.
         """
         parents = set()
@@ -148,11 +155,13 @@ class Materializer:
             raising(WorkspaceError, "cannot write to the workspace"),
             Barrier(self._root.path, Fsync.BATCH) as barrier,
         ):
-            for target in targets:
-                self._root.place(self._staged[target], target)
-                del self._staged[target]
-                parents.add(target.rpartition("/")[0])
-            barrier.named([self._root.path / parent for parent in parents])
+            try:
+                for target in targets:
+                    self._root.place(self._staged[target], target, before.get(target))
+                    del self._staged[target]
+                    parents.add(target.rpartition("/")[0])
+            finally:
+                barrier.named([self._root.path / parent for parent in parents])
 
     def _stage(
         self,
@@ -231,21 +240,40 @@ class Materializer:
             os.close(fd)
 
     def _reflink(self, write: Write, barrier: Barrier) -> _Made:
-        with self._blobs.linkable(write.digest) as path:
+        def clone(path: Path) -> Staged | None:
             fd = os.open(path, os.O_RDONLY)
             try:
-                staged = self._root.stage_clone(fd, write.target, self._cloner)
+                return self._root.stage_clone(fd, write.target, self._cloner)
             finally:
                 os.close(fd)
-        return self._copy(write, barrier) if staged is None else self._made(staged)
 
-    def _hardlink(self, write: Write, _barrier: Barrier) -> _Made:
-        with self._blobs.linkable(write.digest) as path:
-            return self._made(self._root.stage_hardlink(path, write.target))
+        return self._linked(write, barrier, clone)
 
-    def _symlink(self, write: Write, _barrier: Barrier) -> _Made:
-        with self._blobs.linkable(write.digest) as path:
-            return self._made(self._root.stage_symlink(str(path), write.target))
+    def _hardlink(self, write: Write, barrier: Barrier) -> _Made:
+        root, target = self._root, write.target
+        return self._linked(write, barrier, lambda path: root.stage_hardlink(path, target))
+
+    def _symlink(self, write: Write, barrier: Barrier) -> _Made:
+        root, target = self._root, write.target
+        return self._linked(
+            write, barrier, lambda path: root.stage_symlink(str(path), target)
+        )
+
+    def _linked(
+        self, write: Write, barrier: Barrier, stage: Callable[[Path], Staged | None]
+    ) -> _Made:
+        """Stage what shares its bytes with a blob, or a copy where ``stage`` cannot."""
+        staged: Staged | None = None
+        try:
+            # The stamp is taken within: it is that of bytes which are known to be right.
+            with self._blobs.linkable(write.digest) as path:
+                staged = stage(path)
+                made = None if staged is None else self._made(staged)
+        except BaseException:
+            if staged is not None:
+                self._root.abandon(staged)
+            raise
+        return self._copy(write, barrier) if made is None else made
 
     def _made(self, staged: Staged) -> _Made:
         return _Made(staged, Stamp.of(self._root.stat_staged(staged)))

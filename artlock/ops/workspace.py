@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import stat
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from blake3 import blake3
@@ -47,6 +48,7 @@ class Survey:
         stats: Of files at targets and of leftovers, from before they were read.
         known: Blobs that satisfy placements, by target, as far as that was asked and is
             known.
+        folders: Targets at which there are folders that hold nothing but leftovers.
 
     Args:
         root: The project's folder.
@@ -69,6 +71,7 @@ class Survey:
         self.digests: dict[str, Digest] = {}
         self.stats: dict[str, os.stat_result] = {}
         self.known: dict[str, Digest] = {}
+        self.folders: list[str] = []
         self._only_read: list[str] = []
         self._stop = Stop()
 
@@ -223,12 +226,14 @@ class Survey:
         if not stat.S_ISLNK(status.st_mode):
             return FileState.BLOCKED
         with raising(WorkspaceError, f"cannot look at `{target}`"):
-            linked = (self._root.path / target).readlink()
-        digest = self.known.get(target)
-        if digest is not None and linked == self._vault.blobs.path(digest):
-            return FileState.CURRENT if self._vault.blobs.has(digest) else FileState.OURS
-        ours = linked.is_relative_to(self._vault.layout.blobs)
-        return FileState.OURS if ours else FileState.BLOCKED
+            linked = self._vault.layout.digest_of(Path(self._root.read_link(target)))
+        if linked is None:
+            return FileState.BLOCKED
+        # Whoever writes through the link changes the blob: such bytes are put aside, where
+        # nothing removes them, before the link goes.
+        is_intact = self._vault.blobs.is_intact(linked)
+        current = is_intact and linked == self.known.get(target)
+        return FileState.CURRENT if current else FileState.OURS
 
     def _unblock(self) -> None:
         """Let a file replace a folder that holds nothing but leftovers (hazard 2.24)."""
@@ -239,6 +244,7 @@ class Survey:
             inside = [path for path, _ in walk(self._root, target)]
             if all(self.leftovers.get(path) is FileState.OURS for path in inside):
                 self.states[target] = FileState.OURS
+                self.folders.append(target)
 
     def _find_obstructions(self, absent: Sequence[Placement]) -> None:
         """Find files and links that are where absent targets need a folder."""

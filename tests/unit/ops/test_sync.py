@@ -21,6 +21,7 @@ from artlock.errors import (
     StaleLockfileError,
     StoreUnavailableError,
 )
+from artlock.fs.root import Root, Staged
 from artlock.model.settings import LinkMode
 from artlock.ops import fetch as fetching
 from artlock.ops.sync import SyncOptions, settled_report
@@ -304,6 +305,54 @@ def test_another_path_moves_the_files(bench: Workbench) -> None:
     assert bench.workspace() == {"elsewhere/a": "1"}
 
 
+@pytest.mark.parametrize("person", ["folder", "folders"])
+def test_2_24_an_empty_folder_where_a_file_is_to_be_gives_way(
+    bench: Workbench, person: str
+) -> None:
+    locked_files(bench, x="1")
+    empty = bench.root / "data/data/x" / ("" if person == "folder" else "y/z")
+    empty.mkdir(parents=True)
+    bench.sync()
+    assert bench.data() == {"x": "1"}
+    assert bench.sync().plan.is_empty
+
+
+def test_2_20_two_forced_syncs_within_a_second_lose_nothing(bench: Workbench) -> None:
+    locked_files(bench, x__y="1")
+    bench.write("data/data/x", "mine 1")
+    bench.force()
+    for number in (2, 3):
+        bench.write("data/data/x/y", f"mine {number}")
+        bench.force()
+    assert bench.trash() == {"mine 1", "mine 2", "mine 3"}
+
+
+def test_2_20_an_interrupted_run_remembers_what_it_wrote(
+    bench: Workbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    locked_files(bench, a="1", b="2")
+    place = Root.place
+
+    def saved_before(
+        self: Root, staged: Staged, path: str, before: os.stat_result | None = None
+    ) -> None:
+        if path.endswith("/b"):
+            bench.write(path, "mine")
+        place(self, staged, path, before)
+
+    monkeypatch.setattr(Root, "place", saved_before)
+    with pytest.raises(ConflictError):
+        bench.sync()
+    monkeypatch.setattr(Root, "place", place)
+    assert bench.data() == {"a": "1", "b": "mine"}
+    (bench.source / "a").unlink()
+    bench.update()
+    with pytest.raises(ConflictError):
+        bench.sync()
+    bench.force()
+    assert bench.data() == {"b": "2"}, "a was not known to be artlock's own"
+
+
 @pytest.mark.parametrize("how", ["file-to-folder", "folder-to-file"])
 def test_2_24_a_file_becomes_a_folder_and_back(bench: Workbench, how: str) -> None:
     shapes = [{"x": "file"}, {"x__y": "below", "x__z__w": "deeper"}]
@@ -496,6 +545,42 @@ def test_every_link_mode_gives_the_same_bytes_and_a_clean_status(
     bench.sync(options=options)
     assert bench.data()["a"] == "3"
     assert {"1", "2", "3"} <= bench.cached()
+
+
+def test_2_15_an_edit_through_a_symlink_is_seen_and_kept(bench: Workbench) -> None:
+    locked_files(bench, a="right", b="other")
+    options = SyncOptions(link_mode=LinkMode.SYMLINK)
+    bench.sync(options=options)
+    for name in ("a", "b"):
+        (bench.root / "data/data" / name).chmod(0o644)
+        (bench.root / "data/data" / name).write_text("wrong")
+    (bench.source / "b").unlink()
+    bench.update(allow_shrink=True)
+    assert not bench.status().is_clean
+    bench.sync(options=options)
+    assert bench.data() == {"a": "right"}
+    quarantine = [p.read_text() for p in (bench.cache / "v1/quarantine").iterdir()]
+    assert quarantine == ["wrong", "wrong"]
+
+
+def test_2_15_an_edit_while_a_link_is_made_is_not_delivered(
+    bench: Workbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    locked_files(bench, a="right")
+    link = os.link
+
+    def edited_after(
+        source: Path, target: str, *, dst_dir_fd: int, follow_symlinks: bool
+    ) -> None:
+        link(source, target, dst_dir_fd=dst_dir_fd, follow_symlinks=follow_symlinks)
+        source.chmod(0o644)
+        source.write_text("wrong")
+        monkeypatch.setattr(os, "link", link)
+
+    monkeypatch.setattr(os, "link", edited_after)
+    bench.sync(options=SyncOptions(link_mode=LinkMode.HARDLINK))
+    assert bench.data() == {"a": "right"}
+    assert bench.status().is_clean
 
 
 def test_2_15_an_edit_through_a_hardlink_is_not_delivered_elsewhere(
