@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,15 +36,20 @@ class Tick:
     window_ns: int
 
 
-def read_clock(folder: Path) -> Tick:
+def read_clock(folder: Path, *, dir_fd: int | None = None) -> Tick:
     """Ask the file system of ``folder`` for its time, by touching a file there.
+
+    Args:
+        folder: Where.
+        dir_fd: The folder, where it is open; it may be elsewhere by now (hazard 2.12).
 
     Raises:
         OSError: Nothing can be written there.
     """
-    path = folder / f".artlock-{os.urandom(4).hex()}"
+    name = f".artlock-{os.urandom(4).hex()}"
+    path = str(folder / name) if dir_fd is None else name
     flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_NOFOLLOW", 0)
-    fd = os.open(path, flags, 0o600)
+    fd = os.open(path, flags, 0o600, dir_fd=dir_fd)
     try:
         now, window = 0, _COARSE_WINDOW_NS
         for _ in range(_TRIES):
@@ -57,10 +63,11 @@ def read_clock(folder: Path) -> Tick:
         return Tick(now_ns=now, window_ns=window)
     finally:
         os.close(fd)
-        path.unlink(missing_ok=True)
+        with suppress(FileNotFoundError):
+            os.unlink(path, dir_fd=dir_fd)
 
 
-def settle(folder: Path, newest_ns: int) -> int:
+def settle(folder: Path, newest_ns: int, *, dir_fd: int | None = None) -> int:
     """Return the horizon: what has older stamps was not changed since it was looked at.
 
     Waits until files with stamps up to ``newest_ns`` lie before the horizon, where that
@@ -71,15 +78,16 @@ def settle(folder: Path, newest_ns: int) -> int:
     Args:
         folder: A folder that can be written, on the file system of the files.
         newest_ns: The greatest of their modification and change times.
+        dir_fd: See ``read_clock``.
 
     Raises:
         OSError: Nothing can be written there.
     """
-    tick = read_clock(folder)
+    tick = read_clock(folder, dir_fd=dir_fd)
     for _ in range(_TRIES):  # the clock may lag by a tick after each wait
         wait_ns = newest_ns + tick.window_ns - tick.now_ns
         if not 0 <= wait_ns <= _SETTLE_NS:
             break
         time.sleep((wait_ns + _MARGIN_NS) / _SECOND_NS)
-        tick = read_clock(folder)
+        tick = read_clock(folder, dir_fd=dir_fd)
     return tick.now_ns - tick.window_ns

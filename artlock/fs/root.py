@@ -308,8 +308,9 @@ class Root:
             os.replace(old, new, src_dir_fd=old_fd, dst_dir_fd=new_fd)
             return
         out = lstat(old, old_fd)
-        is_folder = out is not None and stat.S_ISDIR(out.st_mode)
-        if not is_folder and not is_other(before, out, ignore_ctime=True):
+        if out is None:
+            return  # a file system that does not know exchanges, and does not say so
+        if not stat.S_ISDIR(out.st_mode) and not is_other(before, out, ignore_ctime=True):
             os.unlink(old, dir_fd=old_fd)
             return
         # Saved between the look and the exchange: it gets its name back.

@@ -10,12 +10,13 @@ import msgspec
 from artlock.cache.records import Stamp
 from artlock.engine.forks import share_out
 from artlock.engine.threads import each
-from artlock.errors import BlobMissingError, ConfigError, WorkspaceError
+from artlock.errors import BlobMissingError, ConfigError, ConflictError, WorkspaceError
 from artlock.fs.durability import Barrier, Fsync
 from artlock.fs.link import Cloner
 from artlock.fs.problems import raising
 from artlock.fs.root import Staged
 from artlock.model.settings import LinkMode
+from artlock.ops.placements import one_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -148,6 +149,7 @@ class Materializer:
         Raises:
             ConflictError: Somebody changed a file, or made it; it is kept. Names before it
                 were given.
+            UnsafePathError: The file system takes the names of two targets for one.
             WorkspaceError: A name cannot be given; those before it were.
         """
         parents = set()
@@ -157,11 +159,22 @@ class Materializer:
         ):
             try:
                 for target in targets:
-                    self._root.place(self._staged[target], target, before.get(target))
-                    del self._staged[target]
+                    self._place(target, before.get(target))
                     parents.add(target.rpartition("/")[0])
             finally:
                 barrier.named([self._root.path / parent for parent in parents])
+
+    def _place(self, target: str, before: os.stat_result | None) -> None:
+        try:
+            self._root.place(self._staged[target], target, before)
+        except ConflictError:
+            there = self._root.lstat(target)
+            for other, stamp in self.stamps.items():
+                is_named = other not in self._staged
+                if there and is_named and stamp.is_but_linked(Stamp.of(there)):
+                    raise one_name(other, target) from None
+            raise
+        del self._staged[target]
 
     def _stage(
         self,

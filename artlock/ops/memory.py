@@ -16,6 +16,7 @@ from artlock.cache.pins import KEY_LENGTH
 from artlock.cache.records import Stamp
 from artlock.cache.statindex import Entry, WorkspaceIndex
 from artlock.engine.forks import all_hold
+from artlock.errors import WorkspaceError
 from artlock.formats.settings import user_file
 from artlock.fs.clock import settle
 from artlock.fs.walk import stat_batches, stat_many
@@ -193,10 +194,9 @@ def update_index(
         gone: Paths to forget.
         now_settled: The stamp and counts if there is nothing more to do.
     """
-    with suppress(OSError):
-        project.state.mkdir(exist_ok=True)
+    with suppress(OSError, WorkspaceError), root.folder(STATE, create=True) as state:
         found = stat_many(root, [item.placement.target for item in known])
-        horizons = _horizons(project, known, found)
+        horizons = _horizons(root, state.device, known, found)
         entries = [
             Entry(
                 path=item.placement.target,
@@ -220,15 +220,24 @@ def update_index(
         if entries or gone or stamps != index.stamps:
             updated.stamps = stamps
             secret = index_secret(project.runtime.environ)
-            updated.save(index_path(project.state), secret=secret)
+            updated.save(index_path(project.state), secret=secret, dir_fd=state.fd)
 
 
 def _horizons(
-    project: Project, known: Sequence[Known], found: Sequence[os.stat_result | None]
+    root: Root,
+    own: int,
+    known: Sequence[Known],
+    found: Sequence[os.stat_result | None],
 ) -> dict[int, int]:
     """Return for each file system up to which time stamps its files may be trusted.
 
     Each is asked for its own time: an artifact's folder may be a mount (hazard 2.28).
+
+    Args:
+        root: The project's folder.
+        own: The file system of the state folder, which is asked there.
+        known: The files.
+        found: How they look now.
     """
     newest: dict[int, int] = {}
     folders: dict[int, str] = {}
@@ -238,11 +247,13 @@ def _horizons(
             stamp = max(status.st_mtime_ns, status.st_ctime_ns)
             newest[device] = max(newest.get(device, 0), stamp)
             folders.setdefault(device, item.placement.target.rpartition("/")[0])
-    own = project.state.stat().st_dev
     folders |= {own: STATE} if own in folders else {}
-    return {
-        device: settle(project.root / folders[device], newest[device]) for device in newest
-    }
+    horizons = {}
+    for device, path in folders.items():
+        with root.folder(path) as folder:
+            where = root.path / path
+            horizons[device] = settle(where, newest[device], dir_fd=folder.fd)
+    return horizons
 
 
 def _unchanged(item: Known, now: os.stat_result) -> bool:

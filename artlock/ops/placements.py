@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from artlock.errors import PolicyError
+from artlock.errors import PolicyError, UnsafePathError
 from artlock.model.lock import Kind
 from artlock.model.paths import fold
 from artlock.model.plan import Placement
@@ -70,6 +70,15 @@ def refuse_overlap(project: Project, artifact: Artifact) -> None:
                 message,
                 hint="give it another `path`",
             )
+
+
+def one_name(one: str, other: str) -> UnsafePathError:
+    """Return the error for two targets that the workspace's file system takes for one."""
+    return UnsafePathError(
+        f"`{one}` and `{other}` are one file: the file system takes their names for one",
+        paths=sorted((one, other)),
+        hint="sync on another file system, or give one of them another path with `rename`",
+    )
 
 
 def _overlap(one: Path, other: Path) -> bool:

@@ -12,6 +12,7 @@ from artlock.fs.problems import raising
 from artlock.fs.rename import is_other
 from artlock.fs.walk import stat_many, walk
 from artlock.model.lock import Kind
+from artlock.model.paths import fold
 from artlock.model.plan import FileState, SyncPlan, plan_sync
 from artlock.model.tokens import Trust
 from artlock.ops.blobs import Pinned
@@ -334,13 +335,20 @@ def _removals(plan: SyncPlan) -> tuple[list[str], list[str], list[str]]:
     """Split what is removed.
 
     Returns:
-        Files where a new file needs a folder, files in folders where there is to be a file,
-        and the rest.
+        Files where a new file needs a folder; files in folders where there is to be a file,
+        and of another spelling of its name; and the rest.
     """
     removed = set(plan.remove)
     targets = {placement.target for placement in plan.write}
     needed = {folder for target in targets for folder in _above(target)} & removed
-    inside = {path for path in removed - needed if targets.intersection(_above(path))}
+    # Of two spellings of one name the old one goes first: on some file systems they are one
+    # file, and the new one would go with it (hazard 2.7).
+    spelled = {fold(target) for target in targets} if removed else set()
+    inside = {
+        path
+        for path in removed - needed
+        if targets.intersection(_above(path)) or fold(path) in spelled
+    }
     return sorted(needed), sorted(inside), sorted(removed - needed - inside)
 
 

@@ -18,13 +18,15 @@ from artlock.errors import IntegrityError, WorkspaceError
 from artlock.fs.problems import raising
 from artlock.fs.walk import stat_many, walk
 from artlock.model.digest import Digest
+from artlock.model.paths import fold
 from artlock.model.plan import FileState
 from artlock.model.tokens import Trust
 from artlock.model.verification import Verification
 from artlock.ops.blobs import known_digests
+from artlock.ops.placements import one_name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from collections.abc import Set as AbstractSet
 
     from artlock.cache.statindex import Entry, WorkspaceIndex
@@ -102,6 +104,9 @@ class Survey:
             self._look_for_leftovers({p.target for p in placements}, in_scope)
             self._unblock()
             self._find_obstructions([p for p, status in others if status is None])
+        found = {p.target: s for p, s in zip(placements, described, strict=True) if s}
+        self._refuse_shared(found, [p.target for p, status in others if status])
+        self._find_respelled(found)
 
     def vanished(self) -> list[str]:
         """Return what to forget: unwanted, and not there any more or never artlock's."""
@@ -254,6 +259,37 @@ class Survey:
             obstacle = obstructed[placement.target.rpartition("/")[0]]
             if obstacle is not None and self.leftovers.get(obstacle) is not FileState.OURS:
                 self.states[placement.target] = FileState.BLOCKED
+
+    def _refuse_shared(
+        self, found: Mapping[str, os.stat_result], doubtful: Sequence[str]
+    ) -> None:
+        """Refuse two targets that are one file without links (hazard 2.7).
+
+        The rules for paths know how file systems fold names, but not all of them.
+        """
+        once = {t for t in doubtful if found[t].st_nlink == 1}
+        asked = {(found[t].st_dev, found[t].st_ino) for t in once}
+        seen: dict[tuple[int, int], str] = {}
+        for target, status in found.items() if asked else ():
+            identity = status.st_dev, status.st_ino
+            if identity in asked and (other := seen.setdefault(identity, target)) != target:
+                raise one_name(other, target)
+
+    def _find_respelled(self, found: Mapping[str, os.stat_result]) -> None:
+        """Find targets that are leftovers: on a file system that folds names (hazard 2.7).
+
+        What goes there is written anew, under its new spelling, when the old one is gone.
+        """
+        ours = {
+            fold(path): self.stats[path]
+            for path, state in self.leftovers.items()
+            if state is FileState.OURS and path in self.stats
+        }
+        for target, status in found.items() if ours else ():
+            old = ours.get(fold(target))
+            if old is not None and os.path.samestat(old, status):
+                self.states[target] = FileState.OURS
+                self.stats[target] = status
 
 
 def _digest_of(fd: int) -> Digest:

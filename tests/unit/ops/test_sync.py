@@ -547,6 +547,22 @@ def test_every_link_mode_gives_the_same_bytes_and_a_clean_status(
     assert {"1", "2", "3"} <= bench.cached()
 
 
+@pytest.mark.parametrize("mode", [LinkMode.COPY, LinkMode.HARDLINK])
+def test_2_7_a_file_that_is_spelled_anew_gets_its_new_name(
+    bench: Workbench, mode: LinkMode
+) -> None:
+    options = SyncOptions(link_mode=mode)
+    locked_files(bench, a="1", b="2")
+    bench.sync(options=options)
+    (bench.source / "a").unlink()
+    bench.put(A="1")
+    bench.update()
+    (bench.root / "data/data/A").hardlink_to(bench.root / "data/data/a")
+    bench.sync(options=options)
+    assert bench.data() == {"A": "1", "b": "2"}
+    assert bench.status().is_clean
+
+
 def test_2_15_an_edit_through_a_symlink_is_seen_and_kept(bench: Workbench) -> None:
     locked_files(bench, a="right", b="other")
     options = SyncOptions(link_mode=LinkMode.SYMLINK)
