@@ -74,7 +74,7 @@ class Spellings:
         for name in path.strip("/").split("/"):
             if not name:
                 continue
-            known = os.listdir(found) if os.path.isdir(found) else []  # noqa: PTH112, PTH208 - paths of FUSE are text
+            known = os.listdir(found) if os.path.isdir(found) else []
             same = [other for other in known if folded(other) == folded(name)]
             found = f"{found}/{same[0] if same else name}"
         return found
@@ -88,9 +88,9 @@ class Spellings:
         if flags not in {0, 1}:
             return -errno.EINVAL
         wanted = f"{target.rpartition('/')[0]}/{new.rpartition('/')[2]}"
-        os.rename(source, target)  # noqa: PTH104 - paths of FUSE are text
+        os.rename(source, target)
         if target != wanted:
-            os.rename(target, wanted)  # noqa: PTH104 - likewise
+            os.rename(target, wanted)
         return 0
 
 
@@ -102,7 +102,7 @@ def _operations(folder: str) -> object:
     keys = ("st_mode", "st_nlink", "st_uid", "st_gid", "st_size", "st_ino", "st_dev")
     times = ("st_atime", "st_mtime", "st_ctime")
 
-    class Folding(mfusepy.Operations):  # type: ignore[misc] - it has no types
+    class Folding(mfusepy.Operations):  # type: ignore[misc] # it has no types
         use_ns = True
 
         def getattr(self, path: str, fh: int | None = None) -> Attributes:
@@ -134,13 +134,13 @@ def _operations(folder: str) -> object:
             os.close(fh)
 
         def mkdir(self, path: str, mode: int) -> None:
-            os.mkdir(find(path), mode)  # noqa: PTH102 - as above
+            os.mkdir(find(path), mode)
 
         def rmdir(self, path: str) -> None:
-            os.rmdir(find(path))  # noqa: PTH106 - as above
+            os.rmdir(find(path))
 
         def unlink(self, path: str) -> None:
-            os.unlink(find(path))  # noqa: PTH108 - as above
+            os.unlink(find(path))
 
         def readlink(self, path: str) -> str:
             return os.readlink(find(path))
@@ -149,7 +149,7 @@ def _operations(folder: str) -> object:
             os.symlink(source, find(target))
 
         def chmod(self, path: str, mode: int) -> None:
-            os.chmod(find(path), mode)  # noqa: PTH101 - as above
+            os.chmod(find(path), mode)
 
         def utimens(self, path: str, times: tuple[int, int] | None = None) -> None:
             os.utime(find(path), ns=times) if times else os.utime(find(path))

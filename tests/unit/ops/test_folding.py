@@ -1,6 +1,5 @@
 """Workspaces on a file system that folds case and Unicode form (hazard 2.7)."""
 
-import os
 import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
@@ -78,7 +77,7 @@ def test_2_7_a_persons_file_of_another_spelling_stops_the_sync(bench: Workbench)
 
 
 def test_2_7_names_that_differ_by_folding_are_refused_before_any_write(
-    bench: Workbench, tmp_path: Path
+    bench: Workbench,
 ) -> None:
     bench.put_at("a.x", "1")
     bench.put_at("b.x", "2")
@@ -106,4 +105,4 @@ def test_2_7_names_that_only_this_file_system_takes_for_one_are_refused(
         found = spellings(bench)
         assert found["A.x"] == "2"
         assert set(found) <= {"A.x", "b.x"}
-    assert os.listdir(bench.root / ".artlock/tmp") == []
+    assert list((bench.root / ".artlock/tmp").iterdir()) == []
