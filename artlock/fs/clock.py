@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _SECOND_NS = 1_000_000_000
-_FINE_WINDOW_NS = 20_000_000
+FINE_WINDOW_NS = 20_000_000
 """Two ticks of the slowest kernel clock, 100 Hz."""
 _COARSE_WINDOW_NS = 2_100_000_000
 """More than the two seconds of FAT."""
@@ -56,10 +56,10 @@ def read_clock(folder: Path, *, dir_fd: int | None = None) -> Tick:
             os.utime(fd if os.utime in os.supports_fd else path)
             now = os.fstat(fd).st_mtime_ns
             if now % _SECOND_NS:
-                window = _FINE_WINDOW_NS
+                window = FINE_WINDOW_NS
                 break
             # Either whole seconds are all it has, or it just struck.
-            time.sleep(_FINE_WINDOW_NS / _SECOND_NS)
+            time.sleep(FINE_WINDOW_NS / _SECOND_NS)
         return Tick(now_ns=now, window_ns=window)
     finally:
         os.close(fd)

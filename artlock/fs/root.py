@@ -31,7 +31,8 @@ _BESIDE = ".artlock-"
 _OPEN_FOLDERS = 128
 _NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
 _BINARY = getattr(os, "O_BINARY", 0)
-_NOT_EMPTY = frozenset({errno.ENOTEMPTY, errno.EEXIST})
+_NOT_EMPTY = frozenset({errno.ENOTEMPTY, errno.EEXIST, errno.EBUSY})
+"""What a folder answers that holds something, or on which something is mounted."""
 _READ = os.O_RDONLY | _NO_FOLLOW | getattr(os, "O_NONBLOCK", 0) | _BINARY
 _CREATE = os.O_RDWR | os.O_CREAT | os.O_EXCL | _NO_FOLLOW | _BINARY
 
@@ -220,8 +221,8 @@ class Root:
             self._folders.lend(parent, create=True) as target,
             self._folders.lend(STAGING, create=True) as staging,
         ):
-            # A rename does not leave a file system, and a project may hold mounts.
-            if target.device == staging.device:
+            # A rename does not leave a mount, and a project may hold some.
+            if target.is_beside(staging):
                 folder, staged = staging, Staged(STAGING, self._names.next())
             else:
                 folder, staged = target, Staged(parent, _BESIDE + self._names.next())
@@ -374,9 +375,9 @@ class Root:
     ) -> None:
         """Move a file away, look at it once more, and remove it."""
         with self._folders.lend(STAGING, create=True) as staging:
-            beside = folder.device != staging.device
-            room = folder if beside else staging
-            away = room.at((_BESIDE if beside else "") + self._names.next())
+            is_near = folder.is_beside(staging)
+            room = staging if is_near else folder
+            away = room.at(("" if is_near else _BESIDE) + self._names.next())
             os.rename(at, away, src_dir_fd=folder.fd, dst_dir_fd=room.fd)
             out = lstat(away, room.fd)
             is_folder = out is not None and stat.S_ISDIR(out.st_mode)

@@ -75,6 +75,7 @@ class SyncRun:
         self._lockfile = lockfile
         self._whole = whole
         self._written: dict[str, Stamp] = {}
+        self._looked_ns = self._placed_ns = time.monotonic_ns()
 
     @property
     def states(self) -> Mapping[str, FileState]:
@@ -176,6 +177,8 @@ class SyncRun:
                 for folder in self._survey.folders:
                     self._root.remove_empty_tree(folder)
                 self._written = files.stamps
+                files.settle()
+                self._placed_ns = time.monotonic_ns()
                 files.place((p.target for p in plan.write), self._replaced(plan))
                 self._remove(last)
         finally:
@@ -290,6 +293,7 @@ class SyncRun:
                 # What a row's own digest names needs no pin.
                 pin=None if p.row.has_blake3 else self._pinned.key(p),
                 before=before,
+                since_ns=self._placed_ns if p.target in self._written else self._looked_ns,
                 is_ours=p.target in self._written or self._was_ours(p.target),
                 is_new=p.target in self._written,
             )
