@@ -1,8 +1,10 @@
 import hashlib
 import os
 import shutil
+import socket
+import stat
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -27,9 +29,10 @@ from artlock.ops import fetch as fetching
 from artlock.ops.sync import SyncOptions, settled_report
 from testbed.faults import Fault, access_denied
 from tests.defaults import set_default
+from tests.invariants import files_below
 from tests.unit.ops.conftest import MakeRemote
 from tests.unit.ops.remotes import Remote, reading
-from tests.unit.ops.workbench import Notices, Workbench, targets
+from tests.unit.ops.workbench import Notices, Workbench, targets, write
 
 
 def locked_files(bench: Workbench, **files: str) -> None:
@@ -398,6 +401,97 @@ def test_2_24_a_persons_file_where_a_folder_is_needed_goes_to_the_trash(
     bench.force()
     assert bench.data() == {"x/y": "1", "x/z": "2"}
     assert bench.trash() == {"mine"}
+
+
+HERE: dict[str, Callable[[Path, Path], object]] = {
+    "file": lambda path, _: path.write_text("mine"),
+    "folder": lambda path, _: write(path / "mine", "mine"),
+    "link to a file": lambda path, outside: path.symlink_to(outside / "canary"),
+    "link to a folder": lambda path, outside: path.symlink_to(outside),
+    "link to nothing": lambda path, _: path.symlink_to("no/such"),
+}
+WANTED = {"file": {"x": "1"}, "folder": {"x__y": "1", "x__z__w": "2"}, "nothing": {}}
+
+
+@pytest.mark.parametrize("locked_before", [True, False])
+@pytest.mark.parametrize("wanted", WANTED)
+@pytest.mark.parametrize("here", HERE)
+def test_2_24_whatever_stands_there_is_kept_or_moved_and_never_followed(
+    bench: Workbench, here: str, wanted: str, *, locked_before: bool
+) -> None:
+    outside = bench.folder / "outside"
+    outside.mkdir()
+    (outside / "canary").write_text("outside")
+    locked_files(bench, keep="1", **({"x": "old"} if locked_before else {}))
+    if locked_before:
+        bench.sync()
+        (bench.root / "data/data/x").unlink()
+        (bench.source / "x").unlink()
+    bench.put(**WANTED[wanted])
+    bench.update(allow_shrink=True)
+    place = bench.root / "data/data"
+    place.mkdir(parents=True, exist_ok=True)
+    HERE[here](place / "x", outside)
+    before = files_below(place)
+    if wanted == "nothing":
+        bench.sync()
+        assert files_below(place) == {**before, "keep": b"1"}
+    elif wanted == here == "folder":
+        bench.sync()
+        assert bench.data() == {"keep": "1", "x/mine": "mine", "x/y": "1", "x/z/w": "2"}
+    else:
+        with pytest.raises(ConflictError):
+            bench.sync()
+        assert files_below(place) == before
+        bench.force()
+        texts = {name.replace("__", "/"): text for name, text in WANTED[wanted].items()}
+        assert bench.data() == {"keep": "1", **texts}
+        trash = files_below(bench.root / ".artlock/trash")
+        assert len(trash) == 1
+        assert [t for t in trash.values() if not t.startswith(b"link")] == (
+            [b"mine"] if here in {"file", "folder"} else []
+        )
+        assert bench.sync().plan.is_empty
+    assert files_below(outside) == {"canary": b"outside"}
+
+
+def bind_socket(path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as bound:
+        bound.bind(os.path.relpath(path))
+
+
+SPECIAL: dict[str, Callable[[Path], object]] = {
+    "fifo": os.mkfifo,
+    "socket": bind_socket,
+    "device": lambda path: os.mknod(path, stat.S_IFCHR | 0o600, os.makedev(1, 7)),
+}
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("kind", SPECIAL)
+@pytest.mark.parametrize("path", ["x", "d", "unknown"])
+def test_2_25_what_is_no_file_is_neither_opened_nor_lost(
+    bench: Workbench, kind: str, path: str
+) -> None:
+    if kind == "device" and os.geteuid() != 0:
+        pytest.skip("needs root to make a device")
+    locked_files(bench, x="1", d__e="2")
+    place = bench.root / "data/data"
+    place.mkdir(parents=True)
+    SPECIAL[kind](place / path)
+    mode = (place / path).lstat().st_mode
+    if path == "unknown":
+        bench.sync()
+        bench.sync(options=SyncOptions(exact=True))
+    else:
+        assert not bench.status().is_clean
+        with pytest.raises(ConflictError):
+            bench.sync()
+        assert (place / path).lstat().st_mode == mode
+        bench.force()
+    assert bench.data() == {"x": "1", "d/e": "2"}
+    (moved,) = (bench.root / ".artlock/trash").rglob(path)
+    assert moved.lstat().st_mode == mode
 
 
 def test_2_11_a_link_in_the_way_is_never_followed(bench: Workbench) -> None:
