@@ -5,7 +5,7 @@ import socket
 import stat
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import chdir, contextmanager
 from pathlib import Path
 
 import pytest
@@ -456,8 +456,9 @@ def test_2_24_whatever_stands_there_is_kept_or_moved_and_never_followed(
 
 
 def bind_socket(path: Path) -> None:
-    with socket.socket(socket.AF_UNIX) as bound:
-        bound.bind(os.path.relpath(path))
+    # By its name: the paths of sockets are short.
+    with chdir(path.parent), socket.socket(socket.AF_UNIX) as bound:
+        bound.bind(path.name)
 
 
 SPECIAL: dict[str, Callable[[Path], object]] = {

@@ -66,7 +66,6 @@ def traced(bench: Workbench, *arguments: str) -> list[Call]:
         check=False,
         capture_output=True,
         cwd="/",
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])},
     )
     if b"ptrace" in done.stderr:  # pragma: no cover - a container without the right
         pytest.skip("strace may not trace here")
