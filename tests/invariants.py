@@ -16,7 +16,9 @@ from blake3 import blake3
 from artlock.cache.layout import CacheLayout
 from artlock.errors import ArtlockError
 from artlock.formats.lockfile import parse_lockfile
+from artlock.formats.manifest import parse_manifest
 from artlock.model.digest import Digest
+from artlock.model.lock import Kind
 
 STATE = ".artlock"
 """The folder of a project that is artlock's own, and how the names of its files begin."""
@@ -175,8 +177,50 @@ def assert_only_this_user_can_write(layout: CacheLayout) -> None:
 
 def size_under_wrong_names(layout: CacheLayout) -> int:
     """Return the bytes of blobs that are not what their names say; 0 is right."""
-    return sum(
-        path.stat().st_size or 1
-        for path in blob_files(layout)
-        if blake3(path.read_bytes()).hexdigest() != path.parent.name + path.name
-    )
+    return sum(path.stat().st_size or 1 for path in false_names(layout))
+
+
+def contents_below(folder: Path) -> set[bytes]:
+    """Return the bytes of every regular file below a folder, through no link."""
+    return {
+        Path(parent, name).read_bytes()
+        for parent, _, names in os.walk(folder)
+        for name in names
+        if stat.S_ISREG(Path(parent, name).lstat().st_mode)
+    }
+
+
+def texts_below(folder: Path) -> dict[str, bytes]:
+    """Return the bytes of every regular file below a folder, by path; links are text."""
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        if stat.S_ISREG(path.lstat().st_mode)
+        else f"link to {path.readlink()}".encode()
+        for path in folder.rglob("*")
+        if not stat.S_ISDIR(path.lstat().st_mode)
+    }
+
+
+def unlocked_files(root: Path) -> list[str]:
+    """Return the targets of a project at which there are not the bytes that are locked.
+
+    ``sync`` has ended with 0, so there must be none. All rows have a BLAKE3 digest.
+    """
+    manifest = parse_manifest((root / "artifacts.toml").read_text("utf-8"))
+    lock = parse_lockfile((root / "artifacts.lock").read_bytes())
+    return [
+        target
+        for locked in lock.artifacts
+        for row in locked.objects
+        if (artifact := manifest.get(locked.name)) is not None
+        and (target := artifact.target(row.path, is_file=locked.kind is Kind.FILE))
+        and not _has_digest(root / target, row.blake3)
+    ]
+
+
+def _has_digest(path: Path, digest: Digest | None) -> bool:
+    assert digest is not None
+    try:
+        return blake3(path.read_bytes()).hexdigest() == digest.hex
+    except OSError:
+        return False  # absent, or something else than a file

@@ -1,11 +1,13 @@
 """All scenarios, in the order of the table."""
 
 from torture import crowd, full_disk, kills, power, syscalls
+from torture.edits import EDITS
 from torture.flips import FLIPS
 from torture.fuzz.scenarios import FUZZ
 from torture.locks import LOCKS
 from torture.manifests import MANIFESTS
 from torture.network import NETWORK
+from torture.races import RACES
 from torture.scenario import Scenario
 from torture.stores import STORES
 
@@ -17,6 +19,8 @@ SCENARIOS: tuple[Scenario, ...] = (
     power.XFS,
     crowd.CROWD,
     full_disk.FULL_DISK,
+    EDITS,
+    RACES,
     STORES,
     NETWORK,
     FLIPS,

@@ -14,12 +14,15 @@ bytes in place of equal bytes (hazard 3.9).
 from __future__ import annotations
 
 import os
+import stat
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
+
+from blake3 import blake3
 
 from artlock.cache.evidence import Evidence
 from artlock.cache.layout import OPTION, CacheLayout, blob_name
@@ -38,6 +41,7 @@ _PIECE = 1 << 20
 _WRITEBACK = 32 << 20
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
 _CREATE |= getattr(os, "O_BINARY", 0)
+_READ = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
 _MODE = 0o444
 
 
@@ -228,6 +232,7 @@ class Batch:
         folders = set()
         for digest, item in waiting.items():
             goal = self._home + blob_name(digest)
+            self._put_aside_if_changed(digest, goal)
             try:
                 os.replace(self._home + item.name, goal)  # noqa: PTH105 - a `Path` for each blob costs more than the call
             except FileNotFoundError:
@@ -242,6 +247,25 @@ class Batch:
                 # Nobody can have changed it through another name: it had none.
                 self._records.put(digest, Stamp.of(os.lstat(goal)))
         return folders
+
+    def _put_aside_if_changed(self, digest: Digest, goal: str) -> None:
+        """Keep a blob that has the name already if its bytes are others.
+
+        Somebody wrote through a link into the cache, and these bytes may be nowhere else
+        (hazard 2.15).
+        """
+        try:
+            found = os.lstat(goal)
+        except FileNotFoundError:
+            return
+        if not stat.S_ISREG(found.st_mode):
+            return
+        if self._records is not None and self._records.get(digest) == Stamp.of(found):
+            return
+        with suppress(FileNotFoundError):  # somebody else put it aside
+            if _digest_of(goal) != digest:
+                aside = f"{digest.hex}-{os.urandom(4).hex()}"
+                Path(goal).rename(self._layout.quarantine / aside)
 
     def _remove_journal(self, journal: str) -> None:
         path = self._layout.home / journal
@@ -311,6 +335,17 @@ def unwritable(error: OSError, needed: int | None) -> CacheError:
     """Return the error for a write that failed, for an object of ``needed`` bytes."""
     message = f"cannot write to the cache: {reason(error)}"
     return CacheError(message, hint=hint(error, needed=needed, option=OPTION))
+
+
+def _digest_of(path: str) -> Digest:
+    hasher = blake3()
+    fd = os.open(path, _READ)
+    try:
+        while data := os.read(fd, _PIECE):
+            hasher.update(data)
+    finally:
+        os.close(fd)
+    return Digest.blake3(hasher.digest())
 
 
 def _pieces(chunks: Iterable[Buffer]) -> Iterator[Buffer]:

@@ -132,7 +132,7 @@ class BlobCache:
                 if len(data) != size or blake3(data).hexdigest() != digest.hex:
                     raise self._unfit(fd, digest, size)
                 _write(target_fd, data)
-            elif not self._is_intact(fd, digest, size, target_fd):
+            elif not self._holds(fd, digest, size, target_fd):
                 raise self._unfit(fd, digest, size)
         finally:
             os.close(fd)
@@ -152,7 +152,7 @@ class BlobCache:
             return False
         try:
             before = Stamp.of(os.fstat(fd))
-            if not self._is_intact(fd, digest, None, None):
+            if not self._holds(fd, digest, None, None):
                 self.quarantine(digest)
                 return False
             if before == Stamp.of(os.fstat(fd)):
@@ -165,22 +165,50 @@ class BlobCache:
     def linkable(self, digest: Digest) -> Iterator[Path]:
         """Lend the path of an intact blob, so that the workspace gets a link to it.
 
-        It is read again unless inode, size and times are those of the last time. A hard
-        link that is made within the block changes the time of the inode, and is allowed
-        for.
+        It is read again unless inode, size and times are those of the last time, and once
+        more if it changed within the block. A hard link that is made there changes the time
+        of the inode, and is allowed for.
 
         Raises:
-            BlobMissingError: There is none, or it was damaged and was put aside.
+            BlobMissingError: There is none, or it was damaged and was put aside; also when
+                the block has ended, whose link is then not to be used.
             CacheError: It cannot be read.
         """
         path = self.path(digest)
-        if not self._is_recorded(digest) and not self.verify(digest):
-            raise BlobMissingError(str(digest))
         before = self._stamp(digest)
+        if not self.is_intact(digest):
+            raise BlobMissingError(str(digest))
         yield path
         after = self._stamp(digest)
         if before is not None and after is not None and before.is_but_linked(after):
             self._record(digest, after)
+        elif after is not None and not self.verify(digest):
+            raise BlobMissingError(str(digest))
+
+    def is_intact(self, digest: Digest) -> bool:
+        """Tell whether a blob is what its name says; it is read unless that is recorded.
+
+        One that is not is put aside.
+
+        Raises:
+            CacheError: It cannot be read.
+        """
+        return self._is_recorded(digest) or self.verify(digest)
+
+    def is_unwritten(self, digest: Digest) -> bool:
+        """Tell whether nobody wrote into a blob; one into which somebody did is put aside.
+
+        As ``is_intact``, but links that were made or removed since do not cost a look at
+        the bytes.
+
+        Raises:
+            CacheError: It cannot be read.
+        """
+        stamp = self._stamp(digest)
+        before = None if self._records is None else self._records.get(digest)
+        if stamp is not None and before is not None and before.is_but_linked(stamp):
+            return True
+        return self.verify(digest)
 
     def quarantine(self, digest: Digest) -> Path | None:
         """Put a blob aside, never to be used again and not deleted.
@@ -221,7 +249,7 @@ class BlobCache:
             raise self._damaged_or_unreadable(fd, digest, error) from error
         return data
 
-    def _is_intact(
+    def _holds(
         self, fd: int, digest: Digest, size: int | None, target_fd: int | None
     ) -> bool:
         hasher = blake3()
@@ -275,7 +303,7 @@ class BlobCache:
         found = os.fstat(fd)
         if stat.S_ISREG(found.st_mode) and found.st_size != size:
             os.lseek(fd, 0, os.SEEK_SET)
-            if self._is_intact(fd, digest, None, None):
+            if self._holds(fd, digest, None, None):
                 return IntegrityError(
                     subject=str(digest),
                     expected=f"{size} bytes",

@@ -111,6 +111,15 @@ class CacheLayout:
         """
         return self.home / blob_name(digest)
 
+    def digest_of(self, path: Path) -> Digest | None:
+        """Return the digest of the blob that is at ``path``; ``None`` if blobs are not."""
+        if path.parent.parent != self.blobs:
+            return None
+        try:
+            return Digest(DigestAlgorithm.BLAKE3, path.parent.name + path.name)
+        except ValueError:
+            return None  # something else lies there
+
     def mutex(self, *, purpose: str, shared: bool = True, wait_s: float = WAIT_S) -> Mutex:
         """Return the mutex: shared while blobs are used, not shared to remove them."""
         path = self.home / "mutex"

@@ -180,12 +180,14 @@ class WorkspaceIndex:
             raise ValueError(reason)
         return index
 
-    def save(self, path: Path, *, secret: bytes) -> None:
+    def save(self, path: Path, *, secret: bytes, dir_fd: int | None = None) -> None:
         """Replace the file at ``path``; without a sync, because it may be lost.
 
         Args:
             path: The file.
             secret: 32 bytes that only this user has.
+            dir_fd: Its folder, where that is open; it may be elsewhere by now (hazard
+                2.12).
 
         Raises:
             OSError: It cannot be written; the old file is as it was.
@@ -205,15 +207,18 @@ class WorkspaceIndex:
         )
         payload = msgspec.msgpack.encode(columns)
         temporary = path.with_name(BESIDE + Names().next())
+        old, new = str(temporary), str(path)
+        if dir_fd is not None:
+            old, new = temporary.name, path.name
         flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_BINARY", 0)
         try:
-            with open(os.open(temporary, flags, 0o666), "wb") as file:
+            with open(os.open(old, flags, 0o666, dir_fd=dir_fd), "wb") as file:
                 file.write(_MAGIC + blake3(payload, key=secret).digest())
                 file.write(payload)
-            temporary.replace(path)
+            os.replace(old, new, src_dir_fd=dir_fd, dst_dir_fd=dir_fd)
         except BaseException:
             with suppress(OSError):  # the first error counts
-                temporary.unlink(missing_ok=True)
+                os.unlink(old, dir_fd=dir_fd)
             raise
 
     def updated(

@@ -131,6 +131,7 @@ def prune(
     max_size: int | None = None,
     grace_s: float = GRACE_S,
     dry_run: bool = False,
+    is_right: Callable[[Digest], bool] = lambda _digest: True,
     on_removed: Callable[[StoredBlob], object] = lambda _blob: None,
 ) -> Pruned:
     """Remove blobs, the least recently used first.
@@ -145,6 +146,8 @@ def prune(
             whatever may go.
         grace_s: What was used so lately stays.
         dry_run: Only tell.
+        is_right: Asked before a blob goes; one that somebody wrote into through a link is
+            no blob, but their work, and stays (hazard 2.15).
         on_removed: Called for each.
 
     Raises:
@@ -161,6 +164,8 @@ def prune(
         if max_size is not None and size <= max_size:
             break
         if not dry_run:
+            if not is_right(blob.digest):
+                continue
             with raising(CacheError, f"cannot remove the blob `{blob.digest}`"):
                 layout.blob(blob.digest).unlink(missing_ok=True)
         size -= blob.size

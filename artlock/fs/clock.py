@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import os
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from artlock.fs.temporary import BESIDE, Names
 
 _SECOND_NS = 1_000_000_000
-_FINE_WINDOW_NS = 20_000_000
+FINE_WINDOW_NS = 20_000_000
 """Two ticks of the slowest kernel clock, 100 Hz."""
 _COARSE_WINDOW_NS = 2_100_000_000
 """More than the two seconds of FAT."""
@@ -37,32 +38,38 @@ class Tick:
     window_ns: int
 
 
-def read_clock(folder: Path) -> Tick:
+def read_clock(folder: Path, *, dir_fd: int | None = None) -> Tick:
     """Ask the file system of ``folder`` for its time, by touching a file there.
+
+    Args:
+        folder: Where.
+        dir_fd: The folder, where it is open; it may be elsewhere by now (hazard 2.12).
 
     Raises:
         OSError: Nothing can be written there.
     """
-    path = folder / (BESIDE + Names().next())
+    name = BESIDE + Names().next()
+    path = str(folder / name) if dir_fd is None else name
     flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_NOFOLLOW", 0)
-    fd = os.open(path, flags, 0o600)
+    fd = os.open(path, flags, 0o600, dir_fd=dir_fd)
     try:
         now, window = 0, _COARSE_WINDOW_NS
         for _ in range(_TRIES):
             os.utime(fd if os.utime in os.supports_fd else path)
             now = os.fstat(fd).st_mtime_ns
             if now % _SECOND_NS:
-                window = _FINE_WINDOW_NS
+                window = FINE_WINDOW_NS
                 break
             # Either whole seconds are all it has, or it just struck.
-            time.sleep(_FINE_WINDOW_NS / _SECOND_NS)
+            time.sleep(FINE_WINDOW_NS / _SECOND_NS)
         return Tick(now_ns=now, window_ns=window)
     finally:
         os.close(fd)
-        path.unlink(missing_ok=True)
+        with suppress(FileNotFoundError):
+            os.unlink(path, dir_fd=dir_fd)
 
 
-def settle(folder: Path, newest_ns: int) -> int:
+def settle(folder: Path, newest_ns: int, *, dir_fd: int | None = None) -> int:
     """Return the horizon: what has older stamps was not changed since it was looked at.
 
     Waits until files with stamps up to ``newest_ns`` lie before the horizon, where that
@@ -73,15 +80,16 @@ def settle(folder: Path, newest_ns: int) -> int:
     Args:
         folder: A folder that can be written, on the file system of the files.
         newest_ns: The greatest of their modification and change times.
+        dir_fd: See ``read_clock``.
 
     Raises:
         OSError: Nothing can be written there.
     """
-    tick = read_clock(folder)
+    tick = read_clock(folder, dir_fd=dir_fd)
     for _ in range(_TRIES):  # the clock may lag by a tick after each wait
         wait_ns = newest_ns + tick.window_ns - tick.now_ns
         if not 0 <= wait_ns <= _SETTLE_NS:
             break
         time.sleep((wait_ns + _MARGIN_NS) / _SECOND_NS)
-        tick = read_clock(folder)
+        tick = read_clock(folder, dir_fd=dir_fd)
     return tick.now_ns - tick.window_ns

@@ -43,10 +43,23 @@ class Folder:
     device: int
     users: int = 0
     known: bool = True
+    mount: str | None = None
 
     def at(self, name: str) -> str:
         """Return how to call ``name`` together with ``dir_fd=self.fd``."""
         return self.prefix + name
+
+    def is_beside(self, other: Folder) -> bool:
+        """Tell whether a file can be renamed from here to ``other``.
+
+        One file system is not enough: what is mounted twice is so with ``--bind`` too.
+        """
+        return self.device == other.device and self._mounted() == other._mounted()
+
+    def _mounted(self) -> str:
+        if self.mount is None:
+            self.mount = _mount_of(self.fd)
+        return self.mount
 
 
 class Folders:
@@ -270,6 +283,13 @@ def refuse_other_than_folder(found: os.stat_result, path: str) -> None:
     tag: int = getattr(found, "st_reparse_tag", False)
     if tag or not stat.S_ISDIR(found.st_mode):
         raise obstructed(path)
+
+
+def _mount_of(fd: int | None) -> str:
+    """Return what tells the mounts of Linux apart; nothing where that is not known."""
+    with suppress(OSError), open(f"/proc/self/fdinfo/{fd}") as facts:
+        return next((line for line in facts if line.startswith("mnt_id")), "")
+    return ""
 
 
 def _close(folder: Folder) -> None:

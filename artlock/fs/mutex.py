@@ -12,6 +12,7 @@ import os
 import platform
 import sys
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Self
@@ -44,6 +45,8 @@ class Mutex:
         wait_s: How many seconds to wait for another holder.
         shared: Whether others may hold it too if they also share.
         kind: What is raised if the file cannot be used.
+        opener: Opens the file with the flags it is given, where that is not to be done by
+            its path (hazard 2.12).
     """
 
     def __init__(
@@ -54,8 +57,10 @@ class Mutex:
         wait_s: float = WAIT_S,
         shared: bool = False,
         kind: type[CacheError | WorkspaceError] = WorkspaceError,
+        opener: Callable[[int], int] | None = None,
     ) -> None:
         self._path = path
+        self._opener = opener or (lambda flags: os.open(path, flags, 0o666))
         self._purpose = purpose
         self._wait_s = wait_s
         self._shared = shared
@@ -72,7 +77,7 @@ class Mutex:
         """
         flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
         with raising(self._kind, f"cannot use the mutex `{self._path}`"):
-            fd = os.open(self._path, flags, 0o666)
+            fd = self._opener(flags)
             try:
                 self._wait(fd)
                 if not self._shared:

@@ -6,6 +6,7 @@ Every deed is done by name within the descriptor of the file's folder (``fs/fold
 from __future__ import annotations
 
 import errno
+import itertools
 import os
 import stat
 from collections.abc import Callable, Iterator
@@ -19,6 +20,7 @@ from artlock.errors import WorkspaceError
 from artlock.fs.folders import HAS_DESCRIPTORS, Folder, Folders, Loan, split
 from artlock.fs.limits import may_stay_open
 from artlock.fs.link import Cloner
+from artlock.fs.rename import Renamer, changed, is_other, lstat
 from artlock.fs.temporary import BESIDE, Names, is_abandoned, is_abandoned_beside
 
 T = TypeVar("T")
@@ -28,7 +30,8 @@ STAGING = ".artlock/tmp"
 _OPEN_FOLDERS = 128
 _NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
 _BINARY = getattr(os, "O_BINARY", 0)
-_NOT_EMPTY = frozenset({errno.ENOTEMPTY, errno.EEXIST})
+_NOT_EMPTY = frozenset({errno.ENOTEMPTY, errno.EEXIST, errno.EBUSY})
+"""What a folder answers that holds something, or on which something is mounted."""
 _READ = os.O_RDONLY | _NO_FOLLOW | getattr(os, "O_NONBLOCK", 0) | _BINARY
 _CREATE = os.O_RDWR | os.O_CREAT | os.O_EXCL | _NO_FOLLOW | _BINARY
 
@@ -57,6 +60,7 @@ class Root:
         path: The folder; it exists.
         descriptors: Whether to use descriptors of folders; only tests say.
         open_folders: How many folders stay open for the next use, at most.
+        extended: Whether the system's newer renames are used; only tests say.
     """
 
     def __init__(
@@ -65,11 +69,13 @@ class Root:
         *,
         descriptors: bool = HAS_DESCRIPTORS,
         open_folders: int = _OPEN_FOLDERS,
+        extended: bool = True,
     ) -> None:
         self.path = path
         self._names = Names()
         self._swept_s: float | None = None
         self._also_swept: set[str] = set()
+        self._renamer = Renamer(extended=extended)
         limit = may_stay_open(open_folders)
         self._folders = Folders(path, descriptors=descriptors, limit=limit)
 
@@ -97,9 +103,21 @@ class Root:
         parent, name = split(path)
         try:
             with self._folders.lend(parent) as folder:
-                return os.stat(folder.at(name), dir_fd=folder.fd, follow_symlinks=False)
+                return lstat(folder.at(name), folder.fd)
         except FileNotFoundError:
             return None
+
+    def read_link(self, path: str) -> str:
+        """Return the text of a symbolic link.
+
+        Raises:
+            FileNotFoundError: It is not there.
+            WorkspaceError: A link or file is where one of its folders should be.
+            OSError: It is none, or cannot be read.
+        """
+        parent, name = split(path)
+        with self._folders.lend(parent) as folder:
+            return os.readlink(folder.at(name), dir_fd=folder.fd)
 
     def obstruction(self, folder: str) -> str | None:
         """Return the first link or file that lies where ``folder`` needs a folder.
@@ -205,8 +223,8 @@ class Root:
             self._folders.lend(parent, create=True) as target,
             self._folders.lend(STAGING, create=True) as staging,
         ):
-            # A rename does not leave a file system, and a project may hold mounts.
-            if target.device == staging.device:
+            # A rename does not leave a mount, and a project may hold some.
+            if target.is_beside(staging):
                 folder, staged = staging, Staged(STAGING, self._names.next())
             else:
                 folder, staged = target, Staged(parent, BESIDE + self._names.next())
@@ -222,35 +240,90 @@ class Root:
                     os.unlink(at, dir_fd=folder.fd)
                 raise
 
-    def place(self, staged: Staged, path: str) -> None:
+    def place(
+        self, staged: Staged, path: str, before: os.stat_result | None = None
+    ) -> None:
         """Give a staged file its name, in place of a file or link that has it.
 
+        Args:
+            staged: The file.
+            path: Its name.
+            before: The regular file that it replaces, as it was looked at; ``None`` if none
+                should be there.
+
         Raises:
+            ConflictError: Somebody changed the file that has the name, or made it; it is
+                still there, and so is the staged file.
             WorkspaceError: A folder has that name, or a link or file is where a folder of
                 ``path`` should be. The staged file is still there.
             OSError: It cannot be renamed; the staged file is still there.
         """
-        parent, name = split(path)
+        parent, _ = split(path)
         try:
-            self._rename(staged, parent, name)
-        except FileNotFoundError:
-            # Somebody removed a folder that was open here.
-            self._folders.forget(parent)
-            self._rename(staged, parent, name)
+            try:
+                self._place(staged, path, before)
+            except FileNotFoundError:
+                # Somebody removed a folder that was open here.
+                self._folders.forget(parent)
+                self._place(staged, path, before)
         except IsADirectoryError as error:
             message = f"`{path}` is a folder, and a file is to be there"
             raise WorkspaceError(message, hint="move it aside") from error
 
-    def _rename(self, staged: Staged, parent: str, name: str) -> None:
+    def _place(self, staged: Staged, path: str, before: os.stat_result | None) -> None:
+        parent, name = split(path)
         with (
             self._folders.lend(staged.folder) as source,
             self._folders.lend(parent, create=True) as target,
         ):
-            before, after = source.at(staged.name), target.at(name)
-            os.replace(before, after, src_dir_fd=source.fd, dst_dir_fd=target.fd)
+            old, new = source.at(staged.name), target.at(name)
+            if before is None:
+                with suppress(FileExistsError):
+                    self._renamer.give(old, new, source.fd, target.fd)
+                    return
+            found = lstat(new, target.fd)
+            if is_other(before, found, ignore_ctime=_is_linked(before)):
+                raise changed(path)
+            if found is None:
+                try:
+                    self._renamer.give(old, new, source.fd, target.fd)
+                except FileExistsError:
+                    raise changed(path) from None
+                return
+            if stat.S_ISDIR(found.st_mode):
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
+            self._replace(old, new, source.fd, target.fd, before, path)
         if staged.linked:
             # A rename between two names of one file does nothing, and says that it did.
             self.abandon(staged)
+
+    def _replace(
+        self,
+        old: str,
+        new: str,
+        old_fd: int | None,
+        new_fd: int | None,
+        before: os.stat_result | None,
+        path: str,
+    ) -> None:
+        """Exchange two files, look at the one that came out, and remove it."""
+        ours = lstat(old, old_fd)
+        if not self._renamer.exchange(old, new, old_fd, new_fd):
+            os.replace(old, new, src_dir_fd=old_fd, dst_dir_fd=new_fd)
+            return
+        out = lstat(old, old_fd)
+        if out is None:
+            return  # a file system that does not know exchanges, and does not say so
+        if not stat.S_ISDIR(out.st_mode) and not is_other(before, out, ignore_ctime=True):
+            os.unlink(old, dir_fd=old_fd)
+            return
+        # Saved between the look and the exchange: it gets its name back.
+        self._renamer.exchange(old, new, old_fd, new_fd)
+        back = lstat(old, old_fd)
+        if ours is None or back is None or ours.st_ino != back.st_ino:
+            # Saved once more meanwhile: the latest keeps the name.
+            self._renamer.exchange(old, new, old_fd, new_fd)
+        raise changed(path)
 
     def stat_staged(self, staged: Staged) -> os.stat_result:
         """Describe a staged file, a link itself included.
@@ -271,10 +344,16 @@ class Root:
         with suppress(FileNotFoundError), self._folders.lend(staged.folder) as folder:
             os.unlink(folder.at(staged.name), dir_fd=folder.fd)
 
-    def remove(self, path: str) -> bool:
+    def remove(self, path: str, before: os.stat_result | None) -> bool:
         """Remove the file or link ``path``; tell whether it was there.
 
+        Args:
+            path: What.
+            before: The regular file that is to go, as it was looked at; ``None`` if it was
+                none.
+
         Raises:
+            ConflictError: Somebody changed the file since, or made it; it is still there.
             WorkspaceError: It is a folder, or a link or file is where one of its folders
                 should be.
             OSError: It cannot be removed.
@@ -287,10 +366,31 @@ class Root:
                 if stat.S_ISDIR(found.st_mode):
                     message = f"`{path}` is a folder, and a file was to be removed"
                     raise WorkspaceError(message)
-                os.unlink(at, dir_fd=folder.fd)
+                if is_other(before, found, ignore_ctime=_is_linked(before)):
+                    raise changed(path)
+                self._unlink(at, folder, before, path)
         except FileNotFoundError:
             return False
         return True
+
+    def _unlink(
+        self, at: str, folder: Folder, before: os.stat_result | None, path: str
+    ) -> None:
+        """Move a file away, look at it once more, and remove it."""
+        with self._folders.lend(STAGING, create=True) as staging:
+            is_near = folder.is_beside(staging)
+            room = staging if is_near else folder
+            away = room.at(("" if is_near else BESIDE) + self._names.next())
+            os.rename(at, away, src_dir_fd=folder.fd, dst_dir_fd=room.fd)
+            out = lstat(away, room.fd)
+            is_folder = out is not None and stat.S_ISDIR(out.st_mode)
+            if is_folder or is_other(before, out, ignore_ctime=True):
+                # Saved between the look and the rename: it gets its name back, unless it
+                # was saved once more.
+                with suppress(FileExistsError):
+                    self._renamer.give(away, at, room.fd, folder.fd)
+                    raise changed(path)
+            os.unlink(away, dir_fd=room.fd)
 
     def remove_empty_folders(self, path: str, *, top: str = "") -> None:
         """Remove the folder ``path`` if it is empty, then the one above it, and so on.
@@ -317,34 +417,69 @@ class Root:
             self._folders.forget(path)
             path = parent
 
-    def discard(self, path: str, trash: str) -> str:
-        """Move a file, link or folder into the folder ``trash``, under the path it had.
+    def remove_empty_tree(self, path: str) -> None:
+        """Remove the folder ``path`` and the folders in it, as far as they are empty.
 
-        Nothing is lost: what lies there already stays, and the newcomer gets another name.
-
-        Returns:
-            Where it is now.
+        Nothing happens if it is not there.
 
         Raises:
-            FileNotFoundError: There is nothing at ``path``.
             WorkspaceError: A link or file is where a folder should be.
-            OSError: It cannot be moved, or ``trash`` is on another file system.
+            OSError: A folder cannot be looked at, or an empty one not be removed.
+        """
+        names: list[str] = []
+        with suppress(FileNotFoundError), self._folders.lend(path) as folder:
+            names = [
+                name
+                for name in _names_in(folder)
+                if (found := lstat(folder.at(name), folder.fd)) is not None
+                and stat.S_ISDIR(found.st_mode)
+            ]
+        for name in names:
+            self.remove_empty_tree(f"{path}/{name}")
+        self.remove_empty_folders(path, top=split(path)[0])
+
+    def discard(self, path: str, trash: str) -> str | None:
+        """Move a file, link or folder into the folder ``trash``, under the path it had.
+
+        Nothing is lost: where that path is taken already, another folder takes the place of
+        ``trash``.
+
+        Returns:
+            Where it is now; ``None`` if there is nothing at ``path``.
+
+        Raises:
+            WorkspaceError: A link or file is where a folder of ``path`` should be, or
+                ``trash`` is on another file system.
+            OSError: It cannot be moved.
         """
         parent, name = split(path)
-        goal = f"{trash}/{path}"
-        count = 0
-        while self.lstat(goal) is not None:
-            count += 1
-            goal = f"{trash}/{path}~{count}"
-        goal_parent, goal_name = split(goal)
-        with (
-            self._folders.lend(parent) as source,
-            self._folders.lend(goal_parent, create=True) as target,
-        ):
-            before, after = source.at(name), target.at(goal_name)
-            os.rename(before, after, src_dir_fd=source.fd, dst_dir_fd=target.fd)
-        self._folders.forget(path)
-        return goal
+        for room in itertools.chain([trash], (f"{trash}~{n}" for n in itertools.count(1))):
+            goal = f"{room}/{path}"
+            if self.obstruction(split(goal)[0]) is not None:
+                continue
+            try:
+                with (
+                    self._folders.lend(parent) as source,
+                    self._folders.lend(split(goal)[0], create=True) as target,
+                ):
+                    names = (source.at(name), target.at(name))
+                    self._renamer.give(*names, source.fd, target.fd)
+            except FileExistsError:
+                continue
+            except FileNotFoundError:
+                # Perhaps of a folder that was open here and that somebody replaced.
+                self._folders.forget(parent)
+                if self.lstat(path) is None:
+                    return None
+                continue
+            except OSError as error:
+                if error.errno != errno.EXDEV:
+                    raise
+                message = f"`{path}` is on another file system than `{trash}`"
+                raise WorkspaceError(message, hint="move it aside") from error
+            self._folders.forget(path)
+            return goal
+        raise AssertionError  # the numbers do not end
 
     def sweep_staging(self, now_s: float) -> int:
         """Remove what processes left here that have ended long ago; return how many files.
@@ -388,6 +523,11 @@ class Root:
 def _names_in(folder: Folder) -> list[str]:
     with os.scandir(folder.prefix if folder.fd is None else folder.fd) as entries:
         return [entry.name for entry in entries]
+
+
+def _is_linked(found: os.stat_result | None) -> bool:
+    """Tell whether a file has other names: to remove one changes the time of the inode."""
+    return found is not None and found.st_nlink > 1
 
 
 def _refuse_special(found: os.stat_result, path: str) -> None:

@@ -28,8 +28,6 @@ _FORBIDDEN = re.compile(
 )
 """Control characters, line separators, bidirectional overrides and lone surrogates."""
 _DRIVE = re.compile(r"[A-Za-z]:")
-_IGNORED_BY_HFS = re.compile("[\u200c-\u200f\u202a-\u202e\u206a-\u206f\ufeff]")
-"""Code points that HFS+ leaves out when it compares names (git: CVE-2014-9390)."""
 _RESERVED = re.compile(
     r"(?:con|prn|aux|nul|conin\$|conout\$|(?:com|lpt)[1-9\u00b9\u00b2\u00b3]) *(?:\..*)?",
     re.IGNORECASE,
@@ -46,6 +44,17 @@ _STEERING = frozenset(
     }
 )
 """Names that would steer artlock, git, a shell or a CI service if data could bring them."""
+_SHORT = re.compile(
+    r"(?:git|gitmod|gi7eba|gitatt|gi7d29|github|envrc|artifa|artloc)~[0-9]+(?:\..*)?"
+)
+"""Short names that Windows makes of those names (8.3), as git refuses them too."""
+_IGNORABLE = re.compile(
+    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e"
+    "\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3"
+    "\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+)
+"""Unicode: Default_Ignorable_Code_Point. Left out of comparisons by ext4 and F2FS where
+they fold names, and some of them by HFS+ (git: CVE-2014-9390)."""
 _RISKY_NAME = r"(?:(?:con|prn|aux|nul|(?:com|lpt)[1-9])(?:[./\n]|$)|artifacts\.)"
 """Starts of names, among plain characters, that need the rules below one by one."""
 _PLAIN = re.compile(
@@ -98,7 +107,7 @@ def _problem_with_segment(name: str, *, portable: bool) -> str | None:
     if _is_git_directory(name):
         return f"`{name}` is where git keeps its own files"
     bare = _bare(name)
-    if bare in _STEERING or bare.startswith(".artlock"):
+    if bare in _STEERING or bare.startswith(".artlock") or _SHORT.fullmatch(bare):
         return f"`{name}` would steer artlock, git, a shell or CI"
     if not portable:
         return None
@@ -120,10 +129,10 @@ def _is_git_directory(name: str) -> bool:
 def _bare(name: str) -> str:
     """Return what the least careful file system sees of a name.
 
-    NTFS drops dots and spaces at the end and cuts at ``:``, and has ``git~1``; HFS+ ignores
+    NTFS drops dots and spaces at the end, cuts at ``:``, and has ``git~1``; others ignore
     some code points (CVE-2014-9390, CVE-2019-1352 to -1354).
     """
-    return _IGNORED_BY_HFS.sub("", name).partition(":")[0].rstrip(". ").casefold()
+    return _IGNORABLE.sub("", name).partition(":")[0].rstrip(". ").casefold()
 
 
 def problem_with_target(path: str) -> str | None:
@@ -144,7 +153,8 @@ def problem_with_target(path: str) -> str | None:
             return f"it has a `{name}` segment" if name else "it has an empty segment"
         if len(name.encode()) > MAX_SEGMENT_BYTES:
             return f"it has a name longer than {MAX_SEGMENT_BYTES} bytes"
-        if _is_git_directory(name) or _bare(name).startswith(".artlock"):
+        bare = _bare(name)
+        if _is_git_directory(name) or bare.startswith((".artlock", "artloc~")):
             return f"`{name}` is git's or artlock's own"
     if path.casefold() in {"artifacts.toml", "artifacts.lock"}:
         return f"`{path}` is artlock's own"
@@ -184,8 +194,8 @@ def collisions(paths: Sequence[str]) -> list[tuple[str, str]]:
     """Return pairs of paths that cannot both be files on every file system, sorted.
 
     Two paths collide if they are equal after Unicode normalization and case folding (APFS,
-    NTFS), or if one is a file where the other needs a folder. Every group of equal paths
-    and every file that is a folder is told; of many such pairs, not every one.
+    NTFS, ext4), or if one is a file where the other needs a folder. Every group of equal
+    paths and every file that is a folder is told; of many such pairs, not every one.
 
     Args:
         paths: None of them has a NUL (``problem_with``).
@@ -211,9 +221,11 @@ def _folded(paths: Sequence[str]) -> list[str]:
 def fold(path: str) -> str:
     """Return one form for all paths that some file system takes for the same name.
 
-    Unicode: canonical caseless matching (The Unicode Standard, D145).
+    Unicode: canonical caseless matching (The Unicode Standard, D145), and without the code
+    points that are ignored by default.
     """
-    return unicodedata.normalize("NFD", unicodedata.normalize("NFD", path).casefold())
+    folded = unicodedata.normalize("NFD", path).casefold()
+    return unicodedata.normalize("NFD", _IGNORABLE.sub("", folded))
 
 
 def _colliding(ordered: list[tuple[str, str]]) -> Iterator[tuple[str, str]]:

@@ -116,6 +116,7 @@ def prune_cache(
                 max_size=max_size,
                 grace_s=grace_s,
                 dry_run=dry_run,
+                is_right=vault.blobs.is_unwritten,
             )
             swept = sweep(layout, now_s=now, dry_run=dry_run)
             swept += clear_evidence(layout, dry_run=dry_run)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import stat
 import sys
 from dataclasses import dataclass
 from enum import StrEnum
@@ -17,9 +18,14 @@ from artlock.errors import (
     GitError,
     ObjectNotFoundError,
     StoreUnavailableError,
+    WorkspaceError,
 )
+from artlock.fs.problems import raising
+from artlock.fs.root import Root
 from artlock.fs.space import free_space
+from artlock.fs.walk import stat_many
 from artlock.gitio.repository import is_ignored, is_tracked, repository_root
+from artlock.ops.placements import placements_of
 from artlock.ops.project import LOCKFILE, MANIFEST, STATE
 from artlock.ops.sources import Sources
 from artlock.ops.trusting import trust_report
@@ -71,7 +77,8 @@ def diagnose(runtime: Runtime, project: Project | None) -> tuple[Diagnosis, ...]
     looks: list[Callable[[], Iterator[Diagnosis]]] = [lambda: _machine(runtime)]
     if project is not None:
         here = project
-        looks += [lambda: _git(here), lambda: _trust(here), lambda: _sources(here)]
+        looks += [lambda: _git(here), lambda: _trust(here)]
+        looks += [lambda: _links(here), lambda: _sources(here)]
     found: list[Diagnosis] = []
     for look in looks:
         try:
@@ -133,6 +140,29 @@ def _trust(project: Project) -> Iterator[Diagnosis]:
     else:
         text = "settings of artifacts.toml are not trusted, and so not in force"
         yield Diagnosis(Health.NOTE, "trust", text, "run `artlock trust`")
+
+
+def _links(project: Project) -> Iterator[Diagnosis]:
+    """Find files that are links to blobs which are not there any more (hazard 2.19)."""
+    if project.lockfile_bytes() is None:
+        return
+    lock = project.read_lockfile()
+    placements = placements_of(project, lock, project.manifest.artifacts)
+    targets = [placement.target for placement in placements]
+    with (
+        raising(WorkspaceError, "cannot look at the workspace"),
+        Root(project.root) as root,
+    ):
+        links = [
+            target
+            for target, found in zip(targets, stat_many(root, targets), strict=True)
+            if found is not None and stat.S_ISLNK(found.st_mode)
+        ]
+        dangling = [t for t in links if not (project.root / t).exists()]
+    if dangling:
+        more = f", and {len(dangling) - 1} more" if len(dangling) > 1 else ""
+        text = f"`{dangling[0]}` is a link that leads nowhere{more}"
+        yield Diagnosis(Health.FAIL, "workspace", text, "run `artlock sync`")
 
 
 def _sources(project: Project) -> Iterator[Diagnosis]:

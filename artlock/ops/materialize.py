@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from typing import TYPE_CHECKING, Self
 
 import msgspec
@@ -10,15 +11,18 @@ import msgspec
 from artlock.cache.records import Stamp
 from artlock.engine.forks import share_out
 from artlock.engine.threads import each
-from artlock.errors import BlobMissingError, ConfigError, WorkspaceError
+from artlock.errors import BlobMissingError, ConfigError, ConflictError, WorkspaceError
+from artlock.fs.clock import FINE_WINDOW_NS
 from artlock.fs.durability import Barrier, Fsync
 from artlock.fs.link import Cloner
 from artlock.fs.problems import raising
 from artlock.fs.root import Staged
 from artlock.model.settings import LinkMode
+from artlock.ops.placements import one_name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
 
     from artlock.cache.blobs import BlobCache
     from artlock.fs.root import Root
@@ -27,6 +31,7 @@ if TYPE_CHECKING:
 
 _SMALL = 2**20
 """Bytes below which making a file costs more than filling it."""
+_SETTLED_S = (FINE_WINDOW_NS + 5_000_000) / 1e9
 _WORKERS = 2
 _BATCH_FILES = 64
 _BATCH_SIZE = 4 * 2**20
@@ -82,6 +87,7 @@ class Materializer:
         self._may_fork = may_fork
         self._cloner = Cloner()
         self._staged: dict[str, Staged] = {}
+        self._written_s = 0.0
         self.stamps: dict[str, Stamp] = {}
         """How each file looked when it was staged, by target."""
 
@@ -137,10 +143,27 @@ class Materializer:
             barrier.flush()
         return missing
 
-    def place(self, targets: Iterable[str]) -> None:
+    def settle(self) -> None:
+        """Wait until no write from now on can bear the time of those that are done.
+
+        Some 25 ms at most, and mostly nothing: pressing bytes to the disk takes longer.
+        Without, the files would be read once more next time (hazard 2.28).
+        """
+        wait_s = self._written_s + _SETTLED_S - time.monotonic()
+        if self._staged and wait_s > 0:
+            time.sleep(wait_s)
+
+    def place(self, targets: Iterable[str], before: Mapping[str, os.stat_result]) -> None:
         """Give staged files their names, each in one step.
 
+        Args:
+            targets: Of staged files.
+            before: How the regular files that are replaced looked; no others are.
+
         Raises:
+            ConflictError: Somebody changed a file, or made it; it is kept. Names before it
+                were given.
+            UnsafePathError: The file system takes the names of two targets for one.
             WorkspaceError: A name cannot be given; those before it were.
         """
         parents = set()
@@ -148,11 +171,24 @@ class Materializer:
             raising(WorkspaceError, "cannot write to the workspace"),
             Barrier(self._root.path, Fsync.BATCH) as barrier,
         ):
-            for target in targets:
-                self._root.place(self._staged[target], target)
-                del self._staged[target]
-                parents.add(target.rpartition("/")[0])
-            barrier.named([self._root.path / parent for parent in parents])
+            try:
+                for target in targets:
+                    self._place(target, before.get(target))
+                    parents.add(target.rpartition("/")[0])
+            finally:
+                barrier.named([self._root.path / parent for parent in parents])
+
+    def _place(self, target: str, before: os.stat_result | None) -> None:
+        try:
+            self._root.place(self._staged[target], target, before)
+        except ConflictError:
+            there = self._root.lstat(target)
+            for other, stamp in self.stamps.items():
+                is_named = other not in self._staged
+                if there and is_named and stamp.is_but_linked(Stamp.of(there)):
+                    raise one_name(other, target) from None
+            raise
+        del self._staged[target]
 
     def _stage(
         self,
@@ -191,6 +227,7 @@ class Materializer:
             self.stamps[write.target] = one.stamp
             number += 1
             size += write.size
+        self._written_s = time.monotonic()
         self._progress.advance(objects=number, size=size)
         return missing
 
@@ -231,21 +268,40 @@ class Materializer:
             os.close(fd)
 
     def _reflink(self, write: Write, barrier: Barrier) -> _Made:
-        with self._blobs.linkable(write.digest) as path:
+        def clone(path: Path) -> Staged | None:
             fd = os.open(path, os.O_RDONLY)
             try:
-                staged = self._root.stage_clone(fd, write.target, self._cloner)
+                return self._root.stage_clone(fd, write.target, self._cloner)
             finally:
                 os.close(fd)
-        return self._copy(write, barrier) if staged is None else self._made(staged)
 
-    def _hardlink(self, write: Write, _barrier: Barrier) -> _Made:
-        with self._blobs.linkable(write.digest) as path:
-            return self._made(self._root.stage_hardlink(path, write.target))
+        return self._linked(write, barrier, clone)
 
-    def _symlink(self, write: Write, _barrier: Barrier) -> _Made:
-        with self._blobs.linkable(write.digest) as path:
-            return self._made(self._root.stage_symlink(str(path), write.target))
+    def _hardlink(self, write: Write, barrier: Barrier) -> _Made:
+        root, target = self._root, write.target
+        return self._linked(write, barrier, lambda path: root.stage_hardlink(path, target))
+
+    def _symlink(self, write: Write, barrier: Barrier) -> _Made:
+        root, target = self._root, write.target
+        return self._linked(
+            write, barrier, lambda path: root.stage_symlink(str(path), target)
+        )
+
+    def _linked(
+        self, write: Write, barrier: Barrier, stage: Callable[[Path], Staged | None]
+    ) -> _Made:
+        """Stage what shares its bytes with a blob, or a copy where ``stage`` cannot."""
+        staged: Staged | None = None
+        try:
+            # The stamp is taken within: it is that of bytes which are known to be right.
+            with self._blobs.linkable(write.digest) as path:
+                staged = stage(path)
+                made = None if staged is None else self._made(staged)
+        except BaseException:
+            if staged is not None:
+                self._root.abandon(staged)
+            raise
+        return self._copy(write, barrier) if made is None else made
 
     def _made(self, staged: Staged) -> _Made:
         return _Made(staged, Stamp.of(self._root.stat_staged(staged)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -16,6 +17,7 @@ from artlock.cache.pins import KEY_LENGTH
 from artlock.cache.records import Stamp
 from artlock.cache.statindex import Entry, WorkspaceIndex
 from artlock.engine.forks import all_hold
+from artlock.errors import WorkspaceError
 from artlock.formats.settings import user_file
 from artlock.fs.clock import settle
 from artlock.fs.walk import stat_batches, stat_many
@@ -48,6 +50,8 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
         pin: Of the row that it satisfies; ``None`` where none can be.
         before: How it looked before it was read, or when it was staged. If it looks
             different after, somebody changed it meanwhile, and nothing is known of it.
+        since_ns: From when on its bytes are known, by the monotonic clock: when they were
+            read, or when the file was staged and had not got its name.
         is_ours: Whether artlock wrote it, so that it may be replaced and removed.
         is_new: Whether it was staged: a rename changes the time of the inode.
     """
@@ -56,8 +60,22 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
     digest: Digest
     pin: bytes | None
     before: Stamp
+    since_ns: int
     is_ours: bool
     is_new: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Horizon:
+    """What has older time stamps was not changed since it was looked at.
+
+    Attributes:
+        before_ns: By the clock of the file system.
+        since_ns: When that was so, by the monotonic clock of this machine.
+    """
+
+    before_ns: int
+    since_ns: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,10 +211,9 @@ def update_index(
         gone: Paths to forget.
         now_settled: The stamp and counts if there is nothing more to do.
     """
-    with suppress(OSError):
-        project.state.mkdir(exist_ok=True)
+    with suppress(OSError, WorkspaceError), root.folder(STATE, create=True) as state:
         found = stat_many(root, [item.placement.target for item in known])
-        horizons = _horizons(project, known, found)
+        horizons = _horizons(root, state.device, known, found)
         entries = [
             Entry(
                 path=item.placement.target,
@@ -207,7 +224,7 @@ def update_index(
                 digest=bytes.fromhex(item.digest.hex),
                 pin=item.pin or _NO_PIN,
                 artifact=item.placement.artifact if item.is_ours else "",
-                trusted_before_ns=horizons[status.st_dev],
+                trusted_before_ns=_trusted_before(item, status, horizons[status.st_dev]),
             )
             for item, status in zip(known, found, strict=True)
             if status is not None and _unchanged(item, status)
@@ -220,15 +237,24 @@ def update_index(
         if entries or gone or stamps != index.stamps:
             updated.stamps = stamps
             secret = index_secret(project.runtime.environ)
-            updated.save(index_path(project.state), secret=secret)
+            updated.save(index_path(project.state), secret=secret, dir_fd=state.fd)
 
 
 def _horizons(
-    project: Project, known: Sequence[Known], found: Sequence[os.stat_result | None]
-) -> dict[int, int]:
+    root: Root,
+    own: int,
+    known: Sequence[Known],
+    found: Sequence[os.stat_result | None],
+) -> dict[int, _Horizon]:
     """Return for each file system up to which time stamps its files may be trusted.
 
     Each is asked for its own time: an artifact's folder may be a mount (hazard 2.28).
+
+    Args:
+        root: The project's folder.
+        own: The file system of the state folder, which is asked there.
+        known: The files.
+        found: How they look now.
     """
     newest: dict[int, int] = {}
     folders: dict[int, str] = {}
@@ -238,11 +264,29 @@ def _horizons(
             stamp = max(status.st_mtime_ns, status.st_ctime_ns)
             newest[device] = max(newest.get(device, 0), stamp)
             folders.setdefault(device, item.placement.target.rpartition("/")[0])
-    own = project.state.stat().st_dev
     folders |= {own: STATE} if own in folders else {}
-    return {
-        device: settle(project.root / folders[device], newest[device]) for device in newest
-    }
+    horizons = {}
+    for device, path in folders.items():
+        with root.folder(path) as folder:
+            where = root.path / path
+            horizon = settle(where, newest[device], dir_fd=folder.fd)
+        horizons[device] = _Horizon(before_ns=horizon, since_ns=time.monotonic_ns())
+    return horizons
+
+
+def _trusted_before(item: Known, found: os.stat_result, horizon: _Horizon) -> int:
+    """Return up to which time stamps a file may be trusted; 0 if not at all.
+
+    What was changed after its bytes were known, and before it was looked at for the last
+    time, shows only if the change had another time stamp: so the file must have been older
+    than one tick when they were known (hazard 2.28). A new file has the time of its rename,
+    which is later, and that of its last write, which is not.
+    """
+    newest = found.st_mtime_ns
+    if not item.is_new:
+        newest = max(newest, found.st_ctime_ns)
+    then = horizon.before_ns - (horizon.since_ns - item.since_ns)
+    return horizon.before_ns if newest < then else 0
 
 
 def _unchanged(item: Known, now: os.stat_result) -> bool:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from artlock.errors import PolicyError
+from artlock.errors import PolicyError, UnsafePathError
 from artlock.model.lock import Kind
-from artlock.model.paths import fold
+from artlock.model.paths import MAX_PATH_BYTES, fold
 from artlock.model.plan import Placement
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from artlock.model.lock import Lockfile
+    from artlock.model.lock import LockedArtifact, Lockfile
     from artlock.model.manifest import Artifact
     from artlock.ops.project import Project
 
@@ -25,6 +25,7 @@ def placements_of(
 
     Raises:
         PolicyError: A file would land on one of the project's own files, or in the cache.
+        UnsafePathError: A path is too long, with its artifact's place.
     """
     placements: list[Placement] = []
     for artifact in artifacts:
@@ -33,6 +34,7 @@ def placements_of(
             continue
         is_file = locked.kind is Kind.FILE
         refuse_overlap(project, artifact)
+        refuse_long(artifact, locked)
         placements += [
             Placement(artifact.target(row.path, is_file=is_file), artifact.name, row)
             for row in locked.objects
@@ -70,6 +72,41 @@ def refuse_overlap(project: Project, artifact: Artifact) -> None:
                 message,
                 hint="give it another `path`",
             )
+
+
+def refuse_long(artifact: Artifact, locked: LockedArtifact) -> None:
+    """Refuse paths that are too long together with the artifact's place (hazard 2.9).
+
+    Raises:
+        UnsafePathError: There are some.
+    """
+    room = MAX_PATH_BYTES - len(artifact.folder.encode()) - 1
+    paths = [row.path for row in locked.objects]
+    # Four bytes are the most that a character takes.
+    if 4 * max(map(len, paths), default=0) <= room:
+        return
+    long = sorted(path for path in paths if len(path.encode()) > room)
+    if long:
+        told = f"`{long[0][:80]}...`"
+        more = f", and {len(long) - 1} more" if len(long) > 1 else ""
+        message = (
+            f"artifact `{artifact.name}` has paths that are longer than {MAX_PATH_BYTES} "
+            f"bytes below `{artifact.folder[:80]}`: {told}{more}"
+        )
+        raise UnsafePathError(
+            message,
+            paths=long,
+            hint="choose a shorter `path` for the artifact, or `exclude` the keys",
+        )
+
+
+def one_name(one: str, other: str) -> UnsafePathError:
+    """Return the error for two targets that the workspace's file system takes for one."""
+    return UnsafePathError(
+        f"`{one}` and `{other}` are one file: the file system takes their names for one",
+        paths=sorted((one, other)),
+        hint="sync on another file system, or give one of them another path with `rename`",
+    )
 
 
 def _overlap(one: Path, other: Path) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,9 +11,9 @@ from artlock.errors import LockfileError, ManifestError, WorkspaceError
 from artlock.formats.lockfile import format_lockfile, parse_lockfile, read_lockfile
 from artlock.formats.manifest import parse_manifest
 from artlock.fs.atomic import replace_file
-from artlock.fs.folders import refuse_other_than_folder
 from artlock.fs.mutex import Mutex
 from artlock.fs.problems import raising
+from artlock.fs.root import Root
 from artlock.model.lock import Lockfile
 
 if TYPE_CHECKING:
@@ -173,11 +173,17 @@ class Project:
             WorkspaceError: The state folder cannot be made, or is a link or a file: git
                 delivers those too, and nothing is written through them.
         """
-        with raising(WorkspaceError, f"`{STATE}` cannot be made"):
-            with suppress(FileExistsError):
-                self.state.mkdir()
-            refuse_other_than_folder(self.state.lstat(), STATE)
-        return Mutex(self.state / "mutex", purpose=purpose)
+        with (
+            raising(WorkspaceError, f"`{STATE}` cannot be made"),
+            Root(self.root) as root,
+            root.folder(STATE, create=True),
+        ):
+            pass  # refused before anything else is done
+        return Mutex(self.state / "mutex", purpose=purpose, opener=self._open_mutex)
+
+    def _open_mutex(self, flags: int) -> int:
+        with Root(self.root) as root, root.folder(STATE, create=True) as folder:
+            return os.open(folder.at("mutex"), flags, 0o666, dir_fd=folder.fd)
 
     def chosen(self, names: Iterable[str], groups: Iterable[str] = ()) -> list[Artifact]:
         """Return the artifacts of those names or groups; all if none are given.

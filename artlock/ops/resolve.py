@@ -25,7 +25,7 @@ from artlock.model.safety import check_artifact
 from artlock.model.tokens import Trust
 from artlock.ops.digesting import with_digests
 from artlock.ops.observe import observe
-from artlock.ops.placements import refuse_overlap
+from artlock.ops.placements import refuse_long, refuse_overlap
 from artlock.ops.policy import problem_with_source
 from artlock.ops.repair import Repaired, read_with_markers
 from artlock.ops.rows import locked_by_path, refreshed
@@ -210,6 +210,7 @@ class _Run:
         refuse_overlap(self._project, artifact)
         new = old if stays and old is not None else self._asked(artifact, old)
         check_artifact(new)
+        refuse_long(artifact, new)
         missing = [row for row in new.objects if row.trust is not Trust.STRONG]
         if not missing or not (self._digest_all or _reads(artifact)):
             return new

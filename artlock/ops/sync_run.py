@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -10,8 +9,10 @@ from typing import TYPE_CHECKING
 from artlock.cache.records import Stamp
 from artlock.errors import BlobMissingError, ConflictError, WorkspaceError
 from artlock.fs.problems import raising
-from artlock.fs.walk import is_regular, stat_many, walk
+from artlock.fs.rename import is_other
+from artlock.fs.walk import stat_many, walk
 from artlock.model.lock import Kind
+from artlock.model.paths import fold
 from artlock.model.plan import FileState, SyncPlan, plan_sync
 from artlock.model.tokens import Trust
 from artlock.ops.blobs import Pinned
@@ -23,6 +24,7 @@ from artlock.ops.sync_values import SyncOptions, SyncReport
 from artlock.ops.workspace import Survey
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Iterator, Mapping, Sequence
 
     from artlock.fs.root import Root
@@ -73,6 +75,7 @@ class SyncRun:
         self._lockfile = lockfile
         self._whole = whole
         self._written: dict[str, Stamp] = {}
+        self._looked_ns = self._placed_ns = time.monotonic_ns()
 
     @property
     def states(self) -> Mapping[str, FileState]:
@@ -131,10 +134,15 @@ class SyncRun:
         self._digests |= digests
         self._sources.rest()
         trashed: list[str] = []
-        if plan.write or plan.remove:
-            trashed = self._materialize(plan)
-        if self._options.exact:
-            trashed += self._discard_unknown()
+        try:
+            if plan.write or plan.remove:
+                trashed = self._materialize(plan)
+            if self._options.exact:
+                trashed += self._discard_unknown()
+        except (ConflictError, WorkspaceError):
+            # What got its name is artlock's own all the same.
+            self._save_index(report, complete=False)
+            raise
         self._save_index(report)
         return replace(
             report,
@@ -165,14 +173,18 @@ class SyncRun:
                 # all are staged, and everything else last: a crash in between leaves files
                 # that are missing, never a wrong one.
                 self._refuse_changed(plan)
-                trashed = [self._root.discard(path, self._trash) for path in obstacles]
+                trashed = self._discard(obstacles)
                 self._remove(first)
                 self._stage(files, plan.write)
                 self._refuse_changed(plan)
-                trashed += [self._root.discard(path, self._trash) for path in occupied]
+                trashed += self._discard(occupied)
                 self._remove(between)
-                files.place(p.target for p in plan.write)
+                for folder in self._survey.folders:
+                    self._root.remove_empty_tree(folder)
                 self._written = files.stamps
+                files.settle()
+                self._placed_ns = time.monotonic_ns()
+                files.place((p.target for p in plan.write), self._replaced(plan))
                 self._remove(last)
         finally:
             progress.end()
@@ -194,16 +206,17 @@ class SyncRun:
     def _refuse_changed(self, plan: SyncPlan) -> None:
         """Refuse to go on if a person changed something while bytes were fetched.
 
-        What was planned may be an hour old. Looked at once more right before the names are
-        given, so that nobody's work of that hour is lost.
+        What was planned may be an hour old. Looked at once more before the first name is
+        given, so that nobody's work of that hour is lost; each file is looked at again when
+        its turn comes.
         """
-        replaced = [p.target for p in plan.write if p.target not in plan.conflicts]
-        targets = [*replaced, *plan.remove]
-        before = self._survey.stats
+        before = self._replaced(plan)
+        targets = [p.target for p in plan.write if p.target not in plan.conflicts]
+        targets += plan.remove
         changed = [
             target
             for target, now in zip(targets, stat_many(self._root, targets), strict=True)
-            if _is_other(before.get(target), now)
+            if is_other(before.get(target), now)
         ]
         if changed:
             message = "files were changed while their new bytes were fetched"
@@ -213,10 +226,23 @@ class SyncRun:
                 hint="run `artlock sync` again; no file was replaced",
             )
 
+    def _replaced(self, plan: SyncPlan) -> dict[str, os.stat_result]:
+        """Return how files looked that may be replaced or removed.
+
+        Not those in conflict: they were moved away, and nothing is to be there.
+        """
+        conflicts = set(plan.conflicts)
+        return {t: s for t, s in self._survey.stats.items() if t not in conflicts}
+
     def _remove(self, targets: Sequence[str]) -> None:
         for target in targets:
-            self._root.remove(target)
+            self._root.remove(target, self._survey.stats.get(target))
             self._root.remove_empty_folders(target.rpartition("/")[0])
+
+    def _discard(self, paths: Sequence[str]) -> list[str]:
+        """Move paths into the trash, and return where they are now."""
+        found = [self._root.discard(path, self._trash) for path in paths]
+        return [path for path in found if path is not None]
 
     def _conflicts(self, plan: SyncPlan) -> tuple[list[str], list[str]]:
         """Return what stands where folders are needed, and what stands at targets."""
@@ -250,15 +276,21 @@ class SyncRun:
                 for path, _ in walk(self._root, folder)
                 if path not in wanted
             )
-            return [self._root.discard(path, self._trash) for path in unknown]
+            return self._discard(unknown)
 
-    def _save_index(self, report: SyncReport) -> None:
+    def _save_index(self, report: SyncReport, *, complete: bool = True) -> None:
         """Remember the workspace as it is now, so that the next look costs only a stat.
 
         A memory only: if it cannot be written, the next run reads the files once more.
+
+        Args:
+            report: What was planned.
+            complete: Whether all of it was done.
         """
         plan = report.plan
-        known = {**self._survey.digests, **self._digests}
+        # Of a file that was not replaced only what it is counts, not what it was to be.
+        written = {t: d for t, d in self._digests.items() if t in self._written}
+        known = {**self._survey.digests, **written}
         fresh = [
             Known(
                 placement=p,
@@ -266,6 +298,7 @@ class SyncRun:
                 # What a row's own digest names needs no pin.
                 pin=None if p.row.has_blake3 else self._pinned.key(p),
                 before=before,
+                since_ns=self._placed_ns if p.target in self._written else self._looked_ns,
                 is_ours=p.target in self._written or self._was_ours(p.target),
                 is_new=p.target in self._written,
             )
@@ -273,8 +306,10 @@ class SyncRun:
             if p.target in known and (before := self._looked(p.target)) is not None
         ]
         gone = frozenset((*plan.remove, *plan.left, *self._survey.vanished()))
+        if not complete:
+            gone = frozenset()
         # Of the whole project, and not of a lockfile that was used although it was stale.
-        whole = self._whole and not self._options.frozen and not plan.left
+        whole = complete and self._whole and not self._options.frozen and not plan.left
         counts = Settled(
             artifacts=report.artifacts,
             links=report.links,
@@ -309,31 +344,21 @@ def _removals(plan: SyncPlan) -> tuple[list[str], list[str], list[str]]:
     """Split what is removed.
 
     Returns:
-        Files where a new file needs a folder, files in folders where there is to be a file,
-        and the rest.
+        Files where a new file needs a folder; files in folders where there is to be a file,
+        and of another spelling of its name; and the rest.
     """
     removed = set(plan.remove)
     targets = {placement.target for placement in plan.write}
     needed = {folder for target in targets for folder in _above(target)} & removed
-    inside = {path for path in removed - needed if targets.intersection(_above(path))}
+    # Of two spellings of one name the old one goes first: on some file systems they are one
+    # file, and the new one would go with it (hazard 2.7).
+    spelled = {fold(target) for target in targets} if removed else set()
+    inside = {
+        path
+        for path in removed - needed
+        if targets.intersection(_above(path)) or fold(path) in spelled
+    }
     return sorted(needed), sorted(inside), sorted(removed - needed - inside)
-
-
-def _is_other(before: os.stat_result | None, now: os.stat_result | None) -> bool:
-    """Tell whether a regular file appeared, or is not as it was.
-
-    What vanished, folders and links are not judged here: nobody's bytes are in them.
-    """
-    if now is None or not is_regular(now):
-        return False
-    if before is None:
-        return True
-    return (before.st_mtime_ns, before.st_ctime_ns, before.st_size, before.st_ino) != (
-        now.st_mtime_ns,
-        now.st_ctime_ns,
-        now.st_size,
-        now.st_ino,
-    )
 
 
 def _above(path: str) -> Iterator[str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import stat
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from blake3 import blake3
@@ -17,13 +18,15 @@ from artlock.errors import IntegrityError, WorkspaceError
 from artlock.fs.problems import raising
 from artlock.fs.walk import stat_many, walk
 from artlock.model.digest import Digest
+from artlock.model.paths import fold
 from artlock.model.plan import FileState
 from artlock.model.tokens import Trust
 from artlock.model.verification import Verification
 from artlock.ops.blobs import known_digests
+from artlock.ops.placements import one_name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from collections.abc import Set as AbstractSet
 
     from artlock.cache.statindex import Entry, WorkspaceIndex
@@ -47,6 +50,7 @@ class Survey:
         stats: Of files at targets and of leftovers, from before they were read.
         known: Blobs that satisfy placements, by target, as far as that was asked and is
             known.
+        folders: Targets at which there are folders that hold nothing but leftovers.
 
     Args:
         root: The project's folder.
@@ -69,6 +73,7 @@ class Survey:
         self.digests: dict[str, Digest] = {}
         self.stats: dict[str, os.stat_result] = {}
         self.known: dict[str, Digest] = {}
+        self.folders: list[str] = []
         self._only_read: list[str] = []
         self._stop = Stop()
 
@@ -99,6 +104,9 @@ class Survey:
             self._look_for_leftovers({p.target for p in placements}, in_scope)
             self._unblock()
             self._find_obstructions([p for p, status in others if status is None])
+        found = {p.target: s for p, s in zip(placements, described, strict=True) if s}
+        self._refuse_shared(found, [p.target for p, status in others if status])
+        self._find_respelled(found)
 
     def vanished(self) -> list[str]:
         """Return what to forget: unwanted, and not there any more or never artlock's."""
@@ -223,12 +231,14 @@ class Survey:
         if not stat.S_ISLNK(status.st_mode):
             return FileState.BLOCKED
         with raising(WorkspaceError, f"cannot look at `{target}`"):
-            linked = (self._root.path / target).readlink()
-        digest = self.known.get(target)
-        if digest is not None and linked == self._vault.blobs.path(digest):
-            return FileState.CURRENT if self._vault.blobs.has(digest) else FileState.OURS
-        ours = linked.is_relative_to(self._vault.layout.blobs)
-        return FileState.OURS if ours else FileState.BLOCKED
+            linked = self._vault.layout.digest_of(Path(self._root.read_link(target)))
+        if linked is None:
+            return FileState.BLOCKED
+        # Whoever writes through the link changes the blob: such bytes are put aside, where
+        # nothing removes them, before the link goes.
+        is_intact = self._vault.blobs.is_intact(linked)
+        current = is_intact and linked == self.known.get(target)
+        return FileState.CURRENT if current else FileState.OURS
 
     def _unblock(self) -> None:
         """Let a file replace a folder that holds nothing but leftovers (hazard 2.24)."""
@@ -239,6 +249,7 @@ class Survey:
             inside = [path for path, _ in walk(self._root, target)]
             if all(self.leftovers.get(path) is FileState.OURS for path in inside):
                 self.states[target] = FileState.OURS
+                self.folders.append(target)
 
     def _find_obstructions(self, absent: Sequence[Placement]) -> None:
         """Find files and links that are where absent targets need a folder."""
@@ -248,6 +259,37 @@ class Survey:
             obstacle = obstructed[placement.target.rpartition("/")[0]]
             if obstacle is not None and self.leftovers.get(obstacle) is not FileState.OURS:
                 self.states[placement.target] = FileState.BLOCKED
+
+    def _refuse_shared(
+        self, found: Mapping[str, os.stat_result], doubtful: Sequence[str]
+    ) -> None:
+        """Refuse two targets that are one file without links (hazard 2.7).
+
+        The rules for paths know how file systems fold names, but not all of them.
+        """
+        once = {t for t in doubtful if found[t].st_nlink == 1}
+        asked = {(found[t].st_dev, found[t].st_ino) for t in once}
+        seen: dict[tuple[int, int], str] = {}
+        for target, status in found.items() if asked else ():
+            identity = status.st_dev, status.st_ino
+            if identity in asked and (other := seen.setdefault(identity, target)) != target:
+                raise one_name(other, target)
+
+    def _find_respelled(self, found: Mapping[str, os.stat_result]) -> None:
+        """Find targets that are leftovers: on a file system that folds names (hazard 2.7).
+
+        What goes there is written anew, under its new spelling, when the old one is gone.
+        """
+        ours = {
+            fold(path): self.stats[path]
+            for path, state in self.leftovers.items()
+            if state is FileState.OURS and path in self.stats
+        }
+        for target, status in found.items() if ours else ():
+            old = ours.get(fold(target))
+            if old is not None and os.path.samestat(old, status):
+                self.states[target] = FileState.OURS
+                self.stats[target] = status
 
 
 def _digest_of(fd: int) -> Digest:

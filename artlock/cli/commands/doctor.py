@@ -18,7 +18,8 @@ _COLORS = {"ok": "green", "note": "yellow", "fail": "red"}
 def doctor(shell: Shell) -> int:
     """Tell what this machine can reach for this project, and what is missing.
 
-    Looks at Python, the cache, git, trust and every source. Exits 3 if something fails.
+    Looks at Python, the cache, git, trust, links into the cache and every source. Exits 3
+    if something fails.
     """
     from artlock.ops.doctor import diagnose, exit_code_of  # noqa: PLC0415 - not for --help
     from artlock.ops.project import Project, find_root  # noqa: PLC0415 - likewise

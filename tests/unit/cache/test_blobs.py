@@ -198,17 +198,42 @@ def test_2_15_2_16_an_edit_through_a_link_is_found_before_the_next_use(
     assert not cache.has(digest)
 
 
-def test_2_15_an_edit_while_it_is_linked_is_not_recorded(
+def test_2_15_an_edit_while_it_is_linked_is_found_when_the_link_is_made(
     layout: CacheLayout, records: BlobRecords
 ) -> None:
     cache = BlobCache(layout, records=records)
     digest = put(cache, SMALL)
     settle(cache.path(digest))
-    with cache.linkable(digest):
-        damage(cache, digest, flipped(SMALL))
-        os.utime(cache.path(digest), ns=(10**9, 10**9 + 2))
     with pytest.raises(BlobMissingError), cache.linkable(digest):
-        pass
+        damage(cache, digest, flipped(SMALL))
+    assert not cache.has(digest)
+
+
+def test_2_15_what_was_written_into_a_blob_is_kept_when_its_bytes_come_again(
+    layout: CacheLayout, records: BlobRecords
+) -> None:
+    cache = BlobCache(layout, records=records)
+    digest = put(cache, SMALL)
+    damage(cache, digest, flipped(SMALL))
+    assert put(cache, SMALL) == digest
+    assert cache.path(digest).read_bytes() == SMALL
+    assert [p.read_bytes() for p in layout.quarantine.iterdir()] == [flipped(SMALL)]
+    put(BlobCache(layout), SMALL)  # nobody recorded it, and it is right
+    assert len(list(layout.quarantine.iterdir())) == 1
+
+
+def test_2_15_what_was_written_into_a_blob_is_no_longer_a_blob(
+    layout: CacheLayout, records: BlobRecords
+) -> None:
+    cache = BlobCache(layout, records=records)
+    digest = put(cache, SMALL)
+    assert cache.is_unwritten(digest)
+    os.link(cache.path(digest), layout.root / "link")
+    assert cache.is_unwritten(digest)
+    damage(cache, digest, flipped(SMALL))
+    assert not cache.is_unwritten(digest)
+    assert not cache.has(digest)
+    assert [p.read_bytes() for p in layout.quarantine.iterdir()] == [flipped(SMALL)]
 
 
 def test_2_28_a_blob_that_was_just_written_is_read_again(

@@ -3,40 +3,52 @@ import os
 import resource
 import stat
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from artlock.errors import WorkspaceError
+from artlock.errors import ConflictError, WorkspaceError
 from artlock.fs.folders import Folder, Folders
 from artlock.fs.link import Cloner
+from artlock.fs.rename import Renamer
 from artlock.fs.root import STAGING, Root, Staged
 from artlock.fs.temporary import Names
 
 LONG_AGO = 10.0**9
 
 
-@pytest.fixture(params=[True, False], ids=["descriptors", "paths"])
+WAYS = {
+    "descriptors": {"descriptors": True, "extended": True},
+    "old renames": {"descriptors": True, "extended": False},
+    "paths": {"descriptors": False, "extended": True},
+}
+
+
+@pytest.fixture(params=list(WAYS))
 def root(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Root]:
     (tmp_path / "root").mkdir()
     (tmp_path / "outside").mkdir()
     (tmp_path / "outside" / "canary").write_bytes(b"precious")
-    with Root(tmp_path / "root", descriptors=request.param, open_folders=3) as opened:
+    with Root(tmp_path / "root", open_folders=3, **WAYS[request.param]) as opened:
         yield opened
     outside = tmp_path / "outside"
     assert [path.name for path in outside.iterdir()] == ["canary"]
     assert (outside / "canary").read_bytes() == b"precious"
 
 
-def write(root: Root, path: str, data: bytes) -> None:
+def write(root: Root, path: str, data: bytes, before: os.stat_result | None = None) -> None:
     staged, fd = root.stage(path)
     try:
         os.write(fd, data)
     finally:
         os.close(fd)
-    root.place(staged, path)
+    try:
+        root.place(staged, path, before)
+    except ConflictError:
+        root.abandon(staged)
+        raise
 
 
 def test_a_staged_file_appears_under_its_name_only(root: Root) -> None:
@@ -61,8 +73,140 @@ def test_2_13_2_14_a_file_has_the_permissions_that_the_umask_leaves(root: Root) 
 
 def test_placing_replaces_a_file(root: Root) -> None:
     write(root, "f", b"old")
-    write(root, "f", b"new")
+    write(root, "f", b"new", root.lstat("f"))
     assert (root.path / "f").read_bytes() == b"new"
+    assert list((root.path / STAGING).iterdir()) == []
+
+
+def test_2_17_names_of_one_file_are_replaced_one_after_the_other(root: Root) -> None:
+    (root.path / "blob").write_bytes(b"text")
+    for name in ("f", "g", "h"):
+        root.place(root.stage_hardlink(root.path / "blob", name), name)
+    before = {name: root.lstat(name) for name in ("f", "g", "h")}
+    write(root, "f", b"new", before["f"])
+    write(root, "g", b"new", before["g"])
+    root.remove("h", before["h"])
+    assert (root.path / "blob").stat().st_nlink == 1
+
+
+def save(path: Path, data: bytes) -> None:
+    """Save as an editor does."""
+    saving = path.with_name("saving")
+    saving.write_bytes(data)
+    saving.replace(path)
+
+
+EDITS: dict[str, Callable[[Path], object]] = {
+    "saved": lambda path: save(path, b"mine"),
+    "rewritten": lambda path: path.write_bytes(b"mine"),
+    "cut": lambda path: os.truncate(path, 2),
+    "touched": lambda path: os.utime(path, ns=(0, 0)),
+}
+
+
+@pytest.mark.parametrize("edit", EDITS.values(), ids=EDITS)
+def test_2_20_a_file_that_was_changed_since_it_was_looked_at_is_not_replaced(
+    root: Root, edit: Callable[[Path], object]
+) -> None:
+    write(root, "f", b"text")
+    before = root.lstat("f")
+    edit(root.path / "f")
+    mine = (root.path / "f").read_bytes()
+    for deed in (
+        lambda: write(root, "f", b"new", before),
+        lambda: root.remove("f", before),
+    ):
+        with pytest.raises(ConflictError, match="`f` was changed"):
+            deed()
+        assert (root.path / "f").read_bytes() == mine
+
+
+def test_2_20_a_file_that_appeared_is_neither_replaced_nor_removed(root: Root) -> None:
+    (root.path / "f").write_bytes(b"mine")
+    with pytest.raises(ConflictError):
+        write(root, "f", b"new")
+    with pytest.raises(ConflictError):
+        root.remove("f", None)
+    assert (root.path / "f").read_bytes() == b"mine"
+
+
+@pytest.mark.parametrize("saves", [1, 2])
+def test_2_20_a_file_saved_right_before_its_name_changes_hands_keeps_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, saves: int
+) -> None:
+    path = tmp_path / "f"
+    exchange = Renamer.exchange
+    left = saves
+
+    def saved_before(
+        self: Renamer, old: str, new: str, old_fd: int | None, new_fd: int | None
+    ) -> bool:
+        nonlocal left
+        if left:
+            save(path, b"mine %d" % left)
+            left -= 1
+        return exchange(self, old, new, old_fd, new_fd)
+
+    with Root(tmp_path) as root:
+        write(root, "f", b"old")
+        before = root.lstat("f")
+        monkeypatch.setattr(Renamer, "exchange", saved_before)
+        with pytest.raises(ConflictError):
+            write(root, "f", b"new", before)
+    assert path.read_bytes() == b"mine 1"
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_2_20_a_file_saved_right_before_it_is_removed_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, again: bool
+) -> None:
+    path = tmp_path / "f"
+    rename = os.rename
+
+    def saved_before(
+        old: str, new: str, *, src_dir_fd: int | None = None, dst_dir_fd: int | None = None
+    ) -> None:
+        if old == "f":
+            save(path, b"mine")
+        rename(old, new, src_dir_fd=src_dir_fd, dst_dir_fd=dst_dir_fd)
+        if again:
+            path.write_bytes(b"mine too")
+
+    with Root(tmp_path) as root:
+        write(root, "f", b"old")
+        before = root.lstat("f")
+        monkeypatch.setattr(os, "rename", saved_before)
+        if again:
+            assert root.remove("f", before)
+        else:
+            with pytest.raises(ConflictError):
+                root.remove("f", before)
+    assert path.read_bytes() == (b"mine too" if again else b"mine")
+
+
+def test_2_24_a_folder_that_appears_at_the_last_moment_keeps_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "f"
+    exchange = Renamer.exchange
+
+    def folder_before(
+        self: Renamer, old: str, new: str, old_fd: int | None, new_fd: int | None
+    ) -> bool:
+        if path.read_bytes() == b"old":
+            path.unlink()
+            path.mkdir()
+            (path / "mine").write_bytes(b"mine")
+        monkeypatch.setattr(Renamer, "exchange", exchange)
+        return exchange(self, old, new, old_fd, new_fd)
+
+    with Root(tmp_path) as root:
+        write(root, "f", b"old")
+        before = root.lstat("f")
+        monkeypatch.setattr(Renamer, "exchange", folder_before)
+        with pytest.raises((ConflictError, WorkspaceError)):
+            write(root, "f", b"new", before)
+    assert (path / "mine").read_bytes() == b"mine"
 
 
 def test_2_11_placing_replaces_a_link_and_not_what_it_leads_to(root: Root) -> None:
@@ -76,7 +220,7 @@ def test_2_11_no_step_goes_through_a_link(root: Root, where: str) -> None:
     link = root.path / where
     link.parent.mkdir(parents=True, exist_ok=True)
     link.symlink_to(root.path.parent / "outside")
-    for deed in (root.stage, root.lstat, root.remove):
+    for deed in (root.stage, root.lstat, root.read_link, lambda p: root.remove(p, None)):
         with pytest.raises(WorkspaceError, match=f"`{where}` is in the way"):
             deed("a/b/c/canary")
     with pytest.raises(WorkspaceError), root.open_file("a/b/c/canary"):
@@ -103,7 +247,7 @@ def test_2_24_a_folder_where_a_file_is_to_be_is_refused(root: Root) -> None:
     with pytest.raises(WorkspaceError, match="`a` is a folder"):
         root.place(staged, "a")
     with pytest.raises(WorkspaceError, match="`a` is a folder"):
-        root.remove("a")
+        root.remove("a", None)
     root.abandon(staged)
     root.abandon(staged)
     assert list((root.path / STAGING).iterdir()) == []
@@ -113,7 +257,7 @@ def test_2_24_a_folder_where_a_file_is_to_be_is_refused(root: Root) -> None:
     "path", ["", "..", "../f", "a/../f", "a//f", "./f", "/f", "a/", "a\0b"]
 )
 def test_2_1_a_path_that_is_none_is_refused(root: Root, path: str) -> None:
-    for deed in (root.stage, root.lstat, root.remove):
+    for deed in (root.stage, root.lstat, root.read_link, lambda p: root.remove(p, None)):
         with pytest.raises(WorkspaceError, match="not a path below"):
             deed(path)
 
@@ -221,20 +365,39 @@ def test_2_25_what_is_no_regular_file_is_not_opened(root: Root, kind: str) -> No
 
 def test_removing_tells_whether_it_was_there(root: Root) -> None:
     write(root, "a/f", b"text")
-    assert root.remove("a/f")
-    assert not root.remove("a/f")
-    assert not root.remove("b/f")
+    assert root.remove("a/f", root.lstat("a/f"))
+    assert not root.remove("a/f", None)
+    assert not root.remove("b/f", None)
+    assert list((root.path / STAGING).iterdir()) == []
 
 
 def test_removing_a_link_leaves_what_it_leads_to(root: Root) -> None:
     (root.path / "f").symlink_to("../outside/canary")
-    assert root.remove("f")
+    assert root.remove("f", None)
+
+
+def test_2_24_folders_that_hold_nothing_but_folders_are_removed(root: Root) -> None:
+    (root.path / "a/b/c").mkdir(parents=True)
+    (root.path / "a/d").mkdir()
+    root.remove_empty_tree("a")
+    assert not (root.path / "a").exists()
+    (root.path / "a/b/c").mkdir(parents=True)
+    (root.path / "a/f").write_bytes(b"mine")
+    root.remove_empty_tree("a")
+    assert [p.name for p in (root.path / "a").iterdir()] == ["f"]
+
+
+def test_the_text_of_a_link_is_read(root: Root) -> None:
+    (root.path / "f").symlink_to("../outside/canary")
+    assert root.read_link("f") == "../outside/canary"
+    with pytest.raises(FileNotFoundError):
+        root.read_link("none")
 
 
 def test_empty_folders_go_upwards_until_one_is_not_empty(root: Root) -> None:
     write(root, "a/b/c/d/f", b"")
     write(root, "a/g", b"")
-    root.remove("a/b/c/d/f")
+    root.remove("a/b/c/d/f", root.lstat("a/b/c/d/f"))
     root.remove_empty_folders("a/b/c/d")
     assert sorted(p.name for p in (root.path / "a").iterdir()) == ["g"]
     write(root, "a/b/c/f", b"")  # whatever was open of them is forgotten
@@ -242,7 +405,7 @@ def test_empty_folders_go_upwards_until_one_is_not_empty(root: Root) -> None:
 
 def test_empty_folders_go_no_further_than_the_top(root: Root) -> None:
     write(root, "a/b/c/f", b"")
-    root.remove("a/b/c/f")
+    root.remove("a/b/c/f", root.lstat("a/b/c/f"))
     root.remove_empty_folders("a/b/c", top="a")
     assert (root.path / "a").is_dir()
     assert not (root.path / "a/b").exists()
@@ -260,20 +423,35 @@ def test_2_20_what_is_discarded_lies_in_the_trash(root: Root) -> None:
     write(root, "a/f", b"one")
     assert root.discard("a/f", "trash/run") == "trash/run/a/f"
     write(root, "a/f", b"two")
-    assert root.discard("a/f", "trash/run") == "trash/run/a/f~1"
+    assert root.discard("a/f", "trash/run") == "trash/run~1/a/f"
     write(root, "a/f", b"three")
-    assert root.discard("a", "trash/run") == "trash/run/a~1"
+    assert root.discard("a", "trash/run") == "trash/run~2/a"
     found = {p.read_bytes() for p in (root.path / "trash").rglob("*") if p.is_file()}
     assert found == {b"one", b"two", b"three"}
-    with pytest.raises(FileNotFoundError):
-        root.discard("a/f", "trash/run")
+    assert root.discard("a/f", "trash/run") is None
+
+
+def test_2_20_a_file_is_no_obstacle_to_what_is_discarded_after_it(root: Root) -> None:
+    write(root, "a", b"one")
+    assert root.discard("a", "trash") == "trash/a"
+    write(root, "a/b", b"two")
+    assert root.discard("a/b", "trash") == "trash~1/a/b"
+
+
+def test_2_9_a_name_of_255_bytes_can_be_discarded_twice(root: Root) -> None:
+    name = "x" * 255
+    for _ in range(2):
+        write(root, name, b"text")
+        assert root.discard(name, "trash")
+    assert len(list(root.path.glob("trash*/*"))) == 2
 
 
 def test_a_hard_link_is_staged_and_leaves_nothing_behind(root: Root) -> None:
     source = root.path / "blob"
     source.write_bytes(b"text")
     for _ in range(2):  # the second rename is between two names of one file
-        root.place(root.stage_hardlink(source, "a/f"), "a/f")
+        staged = root.stage_hardlink(source, "a/f")
+        root.place(staged, "a/f", root.lstat("a/f"))
     assert (root.path / "a/f").samefile(source)
     assert source.stat().st_nlink == 2
     assert list((root.path / STAGING).iterdir()) == []
@@ -400,7 +578,7 @@ def test_no_descriptor_is_left_open(tmp_path: Path) -> None:
         for number in range(10):
             write(root, f"a/b{number}/f", b"text")
         with root.folder("a/b0") as held:
-            root.remove("a/b0/f")
+            root.remove("a/b0/f", root.lstat("a/b0/f"))
             (tmp_path / "a/b0").rmdir()
             root.remove_empty_folders("a/b0")
             assert held.fd is not None

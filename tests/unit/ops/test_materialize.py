@@ -98,7 +98,7 @@ def test_a_blob_that_is_missing_is_told_and_not_counted(
     ):
         assert files.stage([write, absent]) == [absent]
         assert progress.told == [1, len(there)]
-        files.place([write.target])
+        files.place([write.target], {})
     assert (project / write.target).read_bytes() == there
 
 
@@ -125,7 +125,7 @@ def test_many_small_files_are_made_and_what_is_missing_is_told(
             lost, key=lambda w: w.target
         )
         assert progress.told[0] == 1498
-        files.place(w.target for w in writes if w not in lost)
+        files.place((w.target for w in writes if w not in lost), {})
         stamps = dict(files.stamps)
     for number, write in enumerate(writes):
         file = project / write.target
@@ -173,7 +173,7 @@ def test_what_fails_in_a_fork_leaves_nothing_and_is_made_here(
         Materializer(root, blobs, LinkMode.COPY, Counting(), may_fork=True) as files,
     ):
         assert files.stage(writes) == []
-        files.place(write.target for write in writes)
+        files.place((write.target for write in writes), {})
     assert len(list((project / "data").rglob("*"))) == 3000 + 7
     assert not list((project / ".artlock/tmp").iterdir())
 

@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import pytest
@@ -158,8 +158,10 @@ def test_2_28_an_edit_right_after_the_names_were_given_is_seen(
     bench.resolve()
     original = Materializer.place
 
-    def place(self: Materializer, targets: Iterable[str]) -> None:
-        original(self, targets)
+    def place(
+        self: Materializer, targets: Iterable[str], before: Mapping[str, os.stat_result]
+    ) -> None:
+        original(self, targets, before)
         (bench.root / "data/data/x").write_text("MINE")
 
     monkeypatch.setattr(Materializer, "place", place)

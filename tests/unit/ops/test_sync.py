@@ -2,10 +2,12 @@ import hashlib
 import os
 import resource
 import shutil
+import socket
+import stat
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import chdir, contextmanager
 from pathlib import Path
 from random import Random
 
@@ -24,6 +26,7 @@ from artlock.errors import (
     StaleLockfileError,
     StoreUnavailableError,
 )
+from artlock.fs.root import Root, Staged
 from artlock.model.settings import LinkMode
 from artlock.ops import fetch as fetching
 from artlock.ops.sync import SyncOptions, settled_report
@@ -32,9 +35,10 @@ from testbed.faults import Fault, access_denied
 from testbed.http_server import HttpServer
 from testbed.proxy import Proxy, Toxics
 from tests.defaults import set_default
+from tests.invariants import texts_below
 from tests.unit.ops.conftest import MakeRemote
 from tests.unit.ops.remotes import Remote, reading
-from tests.unit.ops.workbench import Notices, Workbench, targets
+from tests.unit.ops.workbench import Notices, Workbench, targets, write
 
 
 def locked_files(bench: Workbench, **files: str) -> None:
@@ -310,6 +314,54 @@ def test_another_path_moves_the_files(bench: Workbench) -> None:
     assert bench.workspace() == {"elsewhere/a": "1"}
 
 
+@pytest.mark.parametrize("person", ["folder", "folders"])
+def test_2_24_an_empty_folder_where_a_file_is_to_be_gives_way(
+    bench: Workbench, person: str
+) -> None:
+    locked_files(bench, x="1")
+    empty = bench.root / "data/data/x" / ("" if person == "folder" else "y/z")
+    empty.mkdir(parents=True)
+    bench.sync()
+    assert bench.data() == {"x": "1"}
+    assert bench.sync().plan.is_empty
+
+
+def test_2_20_two_forced_syncs_within_a_second_lose_nothing(bench: Workbench) -> None:
+    locked_files(bench, x__y="1")
+    bench.write("data/data/x", "mine 1")
+    bench.force()
+    for number in (2, 3):
+        bench.write("data/data/x/y", f"mine {number}")
+        bench.force()
+    assert bench.trash() == {"mine 1", "mine 2", "mine 3"}
+
+
+def test_2_20_an_interrupted_run_remembers_what_it_wrote(
+    bench: Workbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    locked_files(bench, a="1", b="2")
+    place = Root.place
+
+    def saved_before(
+        self: Root, staged: Staged, path: str, before: os.stat_result | None = None
+    ) -> None:
+        if path.endswith("/b"):
+            bench.write(path, "mine")
+        place(self, staged, path, before)
+
+    monkeypatch.setattr(Root, "place", saved_before)
+    with pytest.raises(ConflictError):
+        bench.sync()
+    monkeypatch.setattr(Root, "place", place)
+    assert bench.data() == {"a": "1", "b": "mine"}
+    (bench.source / "a").unlink()
+    bench.update()
+    with pytest.raises(ConflictError):
+        bench.sync()
+    bench.force()
+    assert bench.data() == {"b": "2"}, "a was not known to be artlock's own"
+
+
 @pytest.mark.parametrize("how", ["file-to-folder", "folder-to-file"])
 def test_2_24_a_file_becomes_a_folder_and_back(bench: Workbench, how: str) -> None:
     shapes = [{"x": "file"}, {"x__y": "below", "x__z__w": "deeper"}]
@@ -355,6 +407,98 @@ def test_2_24_a_persons_file_where_a_folder_is_needed_goes_to_the_trash(
     bench.force()
     assert bench.data() == {"x/y": "1", "x/z": "2"}
     assert bench.trash() == {"mine"}
+
+
+HERE: dict[str, Callable[[Path, Path], object]] = {
+    "file": lambda path, _: path.write_text("mine"),
+    "folder": lambda path, _: write(path / "mine", "mine"),
+    "link to a file": lambda path, outside: path.symlink_to(outside / "canary"),
+    "link to a folder": lambda path, outside: path.symlink_to(outside),
+    "link to nothing": lambda path, _: path.symlink_to("no/such"),
+}
+WANTED = {"file": {"x": "1"}, "folder": {"x__y": "1", "x__z__w": "2"}, "nothing": {}}
+
+
+@pytest.mark.parametrize("locked_before", [True, False])
+@pytest.mark.parametrize("wanted", WANTED)
+@pytest.mark.parametrize("here", HERE)
+def test_2_24_whatever_stands_there_is_kept_or_moved_and_never_followed(
+    bench: Workbench, here: str, wanted: str, *, locked_before: bool
+) -> None:
+    outside = bench.folder / "outside"
+    outside.mkdir()
+    (outside / "canary").write_text("outside")
+    locked_files(bench, keep="1", **({"x": "old"} if locked_before else {}))
+    if locked_before:
+        bench.sync()
+        (bench.root / "data/data/x").unlink()
+        (bench.source / "x").unlink()
+    bench.put(**WANTED[wanted])
+    bench.update(allow_shrink=True)
+    place = bench.root / "data/data"
+    place.mkdir(parents=True, exist_ok=True)
+    HERE[here](place / "x", outside)
+    before = texts_below(place)
+    if wanted == "nothing":
+        bench.sync()
+        assert texts_below(place) == {**before, "keep": b"1"}
+    elif wanted == here == "folder":
+        bench.sync()
+        assert bench.data() == {"keep": "1", "x/mine": "mine", "x/y": "1", "x/z/w": "2"}
+    else:
+        with pytest.raises(ConflictError):
+            bench.sync()
+        assert texts_below(place) == before
+        bench.force()
+        texts = {name.replace("__", "/"): text for name, text in WANTED[wanted].items()}
+        assert bench.data() == {"keep": "1", **texts}
+        trash = texts_below(bench.root / ".artlock/trash")
+        assert len(trash) == 1
+        assert [t for t in trash.values() if not t.startswith(b"link")] == (
+            [b"mine"] if here in {"file", "folder"} else []
+        )
+        assert bench.sync().plan.is_empty
+    assert texts_below(outside) == {"canary": b"outside"}
+
+
+def bind_socket(path: Path) -> None:
+    # By its name: the paths of sockets are short.
+    with chdir(path.parent), socket.socket(socket.AF_UNIX) as bound:
+        bound.bind(path.name)
+
+
+SPECIAL: dict[str, Callable[[Path], object]] = {
+    "fifo": os.mkfifo,
+    "socket": bind_socket,
+    "device": lambda path: os.mknod(path, stat.S_IFCHR | 0o600, os.makedev(1, 7)),
+}
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("kind", SPECIAL)
+@pytest.mark.parametrize("path", ["x", "d", "unknown"])
+def test_2_25_what_is_no_file_is_neither_opened_nor_lost(
+    bench: Workbench, kind: str, path: str
+) -> None:
+    if kind == "device" and os.geteuid() != 0:
+        pytest.skip("needs root to make a device")
+    locked_files(bench, x="1", d__e="2")
+    place = bench.root / "data/data"
+    place.mkdir(parents=True)
+    SPECIAL[kind](place / path)
+    mode = (place / path).lstat().st_mode
+    if path == "unknown":
+        bench.sync()
+        bench.sync(options=SyncOptions(exact=True))
+    else:
+        assert not bench.status().is_clean
+        with pytest.raises(ConflictError):
+            bench.sync()
+        assert (place / path).lstat().st_mode == mode
+        bench.force()
+    assert bench.data() == {"x": "1", "d/e": "2"}
+    (moved,) = (bench.root / ".artlock/trash").rglob(path)
+    assert moved.lstat().st_mode == mode
 
 
 def test_2_11_a_link_in_the_way_is_never_followed(bench: Workbench) -> None:
@@ -502,6 +646,58 @@ def test_every_link_mode_gives_the_same_bytes_and_a_clean_status(
     bench.sync(options=options)
     assert bench.data()["a"] == "3"
     assert {"1", "2", "3"} <= bench.cached()
+
+
+@pytest.mark.parametrize("mode", [LinkMode.COPY, LinkMode.HARDLINK])
+def test_2_7_a_file_that_is_spelled_anew_gets_its_new_name(
+    bench: Workbench, mode: LinkMode
+) -> None:
+    options = SyncOptions(link_mode=mode)
+    locked_files(bench, a="1", b="2")
+    bench.sync(options=options)
+    (bench.source / "a").unlink()
+    bench.put(A="1")
+    bench.update()
+    (bench.root / "data/data/A").hardlink_to(bench.root / "data/data/a")
+    bench.sync(options=options)
+    assert bench.data() == {"A": "1", "b": "2"}
+    assert bench.status().is_clean
+
+
+def test_2_15_an_edit_through_a_symlink_is_seen_and_kept(bench: Workbench) -> None:
+    locked_files(bench, a="right", b="other")
+    options = SyncOptions(link_mode=LinkMode.SYMLINK)
+    bench.sync(options=options)
+    for name in ("a", "b"):
+        (bench.root / "data/data" / name).chmod(0o644)
+        (bench.root / "data/data" / name).write_text("wrong")
+    (bench.source / "b").unlink()
+    bench.update(allow_shrink=True)
+    assert not bench.status().is_clean
+    bench.sync(options=options)
+    assert bench.data() == {"a": "right"}
+    quarantine = [p.read_text() for p in (bench.cache / "v1/quarantine").iterdir()]
+    assert quarantine == ["wrong", "wrong"]
+
+
+def test_2_15_an_edit_while_a_link_is_made_is_not_delivered(
+    bench: Workbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    locked_files(bench, a="right")
+    link = os.link
+
+    def edited_after(
+        source: Path, target: str, *, dst_dir_fd: int, follow_symlinks: bool
+    ) -> None:
+        link(source, target, dst_dir_fd=dst_dir_fd, follow_symlinks=follow_symlinks)
+        source.chmod(0o644)
+        source.write_text("wrong")
+        monkeypatch.setattr(os, "link", link)
+
+    monkeypatch.setattr(os, "link", edited_after)
+    bench.sync(options=SyncOptions(link_mode=LinkMode.HARDLINK))
+    assert bench.data() == {"a": "right"}
+    assert bench.status().is_clean
 
 
 def test_2_15_an_edit_through_a_hardlink_is_not_delivered_elsewhere(
