@@ -73,5 +73,5 @@ CROWD = Scenario(
     what="two and eight syncs at once on one cache, some killed, with and without flock",
     rows=("3.8", "3.9", "3.10"),
     open=_opened,
-    short=3,
+    short=2,
 )

@@ -116,6 +116,6 @@ FULL_DISK = Scenario(
     what="bytes or inodes of the cache, of the workspace, or beside the lockfile run out",
     rows=("3.7",),
     open=_opened,
-    short=6,
+    short=4,
     problem=problem_with_mounting,
 )

@@ -113,12 +113,12 @@ KILLS = Scenario(
     what="sync, resolve and update, killed at any moment",
     rows=("3.8", "3.12"),
     open=_opened_kills,
-    short=6,
+    short=4,
 )
 INTERRUPTIONS = Scenario(
     name="interruptions",
     what="the same, asked to end once or twice",
     rows=("3.24",),
     open=_opened_interruptions,
-    short=6,
+    short=4,
 )

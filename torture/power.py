@@ -63,7 +63,7 @@ EXT4 = Scenario(
     what="the power, during a command and right after it",
     rows=("3.1", "3.2", "3.3", "3.4"),
     open=_opener("ext4"),
-    short=4,
+    short=3,
     problem=lambda: problem_with_cutting("ext4"),
 )
 XFS = Scenario(
@@ -71,6 +71,6 @@ XFS = Scenario(
     what="the same on XFS",
     rows=("3.1", "3.2", "3.3", "3.4"),
     open=_opener("xfs"),
-    short=4,
+    short=3,
     problem=lambda: problem_with_cutting("xfs"),
 )
