@@ -167,7 +167,7 @@ class _Place:
             self.written.add(text)
 
     def _is_inside(self, path: Path) -> bool:
-        """Tell whether no folder is a link to what is outside, which nobody is to change."""
+        """Tell whether no folder leads outside, where nobody is to change anything."""
         return path.parent.resolve().is_relative_to(self.root)
 
     def _found(self) -> set[bytes]:
