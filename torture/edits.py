@@ -158,8 +158,7 @@ class _Place:
         # As long as what comes from the source: only times and bytes tell them apart.
         text = b"mine %04d" % next(self.numbers)
         deed = self.luck.choice(_DEEDS)
-        # Not through a folder that is a link now: what is outside is nobody's to change.
-        if path.parent.resolve().is_relative_to(self.root):
+        if self._is_inside(path):
             with suppress(OSError):
                 deed(self, path, text)
         self.faults += 1
@@ -167,6 +166,10 @@ class _Place:
         self.written -= before - after
         if text in after:
             self.written.add(text)
+
+    def _is_inside(self, path: Path) -> bool:
+        """Tell whether no folder leads outside, where nobody is to change anything."""
+        return path.parent.resolve().is_relative_to(self.root)
 
     def _found(self) -> set[bytes]:
         return contents_below(self.root) | contents_below(self.cache)
@@ -211,7 +214,7 @@ class _Place:
     def rename(self, path: Path, _: bytes) -> None:
         """Move a file, a link or a folder elsewhere."""
         other = self.data / self.luck.choice((*_NAMES, "mine", "d/mine"))
-        if path != other and path not in other.parents:
+        if path != other and path not in other.parents and self._is_inside(other):
             if _falls(self.luck, 0.5):
                 self._clear(other)
             other.parent.mkdir(parents=True, exist_ok=True)
