@@ -16,13 +16,17 @@ from pathlib import Path
 from typing import Self, TypeVar
 
 _Answer = TypeVar("_Answer")
-_FORMAT = 1
+_FORMAT = 2
+"""Of the tables; one that lacks some gets them, and keeps what it has."""
 _SCHEMA = """
 create table if not exists seen (
     key blob primary key, digest blob not null, proof blob not null
 ) without rowid;
 create table if not exists hashed (
     digest blob primary key, stamp blob not null, proof blob not null
+) without rowid;
+create table if not exists checked (
+    digest blob primary key, moment blob not null, proof blob not null
 ) without rowid;
 """
 _DAMAGED = frozenset(

@@ -13,6 +13,7 @@ from blake3 import blake3
 from artlock.model.digest import Digest
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from sqlite3 import Connection
 
     from artlock.cache.database import Database
@@ -96,6 +97,17 @@ class BlobRecords:
             is_much = len(self._new) >= _HELD
         if is_much:
             self.flush()
+
+    def forget(self, digests: Iterable[Digest]) -> None:
+        """Forget blobs that are gone."""
+        keys = [(bytes.fromhex(digest.hex),) for digest in digests]
+        self.flush()
+
+        def work(connection: Connection) -> None:
+            connection.executemany("delete from hashed where digest = ?", keys)
+
+        if keys:
+            self._database.run(work, otherwise=None)
 
     def flush(self) -> None:
         """Write what is new to the database."""

@@ -179,7 +179,7 @@ def update_index(
     known: Sequence[Known],
     gone: frozenset[str],
     now_settled: tuple[bytes, Settled] | None,
-) -> None:
+) -> WorkspaceIndex:
     """Remember files as they are now, and forget others.
 
     The index is a memory only: if it cannot be written nothing is lost but the time to read
@@ -192,7 +192,11 @@ def update_index(
         known: Files whose bytes are known now.
         gone: Paths to forget.
         now_settled: The stamp and counts if there is nothing more to do.
+
+    Returns:
+        What is remembered now, or would be if it could be written.
     """
+    updated = index
     with suppress(OSError):
         project.state.mkdir(exist_ok=True)
         found = stat_many(root, [item.placement.target for item in known])
@@ -221,6 +225,7 @@ def update_index(
             updated.stamps = stamps
             secret = index_secret(project.runtime.environ)
             updated.save(index_path(project.state), secret=secret)
+    return updated
 
 
 def _horizons(

@@ -6,13 +6,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 from artlock.cache.blobs import BlobCache
+from artlock.cache.checks import Checks
 from artlock.cache.database import Database
 from artlock.cache.layout import CacheLayout
 from artlock.cache.records import BlobRecords
 from artlock.cache.seen import SeenIndex
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
+
+    from artlock.model.digest import Digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,11 +26,13 @@ class Vault:
     Attributes:
         blobs: Verified bytes by digest.
         seen: Which blob satisfied which row.
+        checks: When each blob was last read whole, to see whether it still holds.
     """
 
     layout: CacheLayout
     blobs: BlobCache
     seen: SeenIndex
+    checks: Checks
     _records: BlobRecords
     _database: Database
 
@@ -42,11 +48,19 @@ class Vault:
         database = Database(layout.index)
         records = BlobRecords(database)
         blobs = BlobCache(layout, records=records)
-        return cls(layout, blobs, SeenIndex(database), records, database)
+        checks = Checks(database)
+        return cls(layout, blobs, SeenIndex(database), checks, records, database)
 
     def __enter__(self) -> Self:
         return self
 
+    def forget(self, digests: Iterable[Digest]) -> None:
+        """Forget what was remembered of blobs that are gone."""
+        gone = list(digests)
+        self._records.forget(gone)
+        self.checks.forget(gone)
+
     def __exit__(self, *_: object) -> None:
+        self.checks.flush()
         self._records.flush()
         self._database.close()

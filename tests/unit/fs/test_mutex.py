@@ -119,3 +119,23 @@ def test_a_file_that_cannot_be_opened_is_an_error_that_names_it(tmp_path: Path) 
         mutex = Mutex(tmp_path / "mutex", purpose="x", kind=kind)
         with pytest.raises(kind, match=r"mutex`: is a directory"), mutex:
             pass
+
+
+def test_3_16_a_mutex_tells_whether_it_keeps_anybody_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Mutex(tmp_path / "mutex", purpose="gc") as mutex:
+        assert mutex.excludes()
+        with (
+            pytest.raises(WorkspaceError),
+            Mutex(tmp_path / "mutex", purpose="x", wait_s=0),
+        ):
+            pass
+
+    def refuse(_fd: int, _how: int) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    for answer in (refuse, lambda _fd, _how: None):
+        monkeypatch.setattr(fcntl, "flock", answer)
+        with Mutex(tmp_path / "mutex", purpose="gc") as mutex:
+            assert not mutex.excludes()
