@@ -12,11 +12,11 @@ import tempfile
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
-from testbed.guards import isolate, refuse_outside_sockets
-from torture.run import Limit, Outcome, run
+from torture.run import Limit, Outcome
 from torture.scenario import Scenario
 from torture.scenarios import SCENARIOS
 from torture.table import table
+from torture.worker import guard, run_scenario
 
 
 def main() -> int:
@@ -56,27 +56,18 @@ def _outcomes(
     with ProcessPoolExecutor(
         jobs,
         mp_context=multiprocessing.get_context("spawn"),
-        initializer=_guard,
+        initializer=guard,
         initargs=(home,),
         max_tasks_per_child=1,
     ) as pool:
         numbers = range(len(SCENARIOS))
         chosen = [number for number in numbers if SCENARIOS[number] in scenarios]
-        begun = [pool.submit(_run, number, seed, limit) for number in chosen]
+        begun = [pool.submit(run_scenario, number, seed, limit) for number in chosen]
         outcomes = []
         for scenario, future in zip(scenarios, begun, strict=True):
             outcomes.append(future.result())
             print(f"{scenario.name}: done", file=sys.stderr, flush=True)
         return outcomes
-
-
-def _guard(home: Path) -> None:
-    isolate(os.environ, home)
-    refuse_outside_sockets()
-
-
-def _run(number: int, seed: int, limit: Limit) -> Outcome:
-    return run(SCENARIOS[number], seed, limit)
 
 
 def _failures(scenarios: list[Scenario], outcomes: list[Outcome]) -> int:
