@@ -1,5 +1,6 @@
 """All scenarios, in the order of the table."""
 
+from torture import gc
 from torture.scenario import Scenario
 
-SCENARIOS: tuple[Scenario, ...] = ()
+SCENARIOS: tuple[Scenario, ...] = (gc.RACE, gc.ROT)

@@ -1,4 +1,4 @@
-"""What the process of one scenario does; apart from ``__main__``, which has another name there."""
+"""What the process of one scenario does: a spawned one does not import ``__main__``."""
 
 import os
 from pathlib import Path
