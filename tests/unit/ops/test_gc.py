@@ -13,10 +13,12 @@ import pytest
 from artlock.cache.collect import discard
 from artlock.cache.layout import CacheLayout
 from artlock.cache.projects import known_projects
-from artlock.errors import CacheError, ConfigError, GitError
+from artlock.errors import CacheError, ConfigError, GitError, WorkspaceError
+from artlock.model.lock import Lockfile
 from artlock.ops import gc
 from artlock.ops.cache import cache_usage, verify_cache
 from artlock.ops.gc import GcOptions, GcReport, collect
+from artlock.ops.project import Project
 from artlock.ops.roots import MISSED_S, Keep
 from artlock.ops.sync import SyncOptions
 from tests.unit.ops.remotes import Remote
@@ -369,6 +371,30 @@ def test_3_16_it_waits_for_a_sync_and_a_sync_for_it(
         with pytest.raises(Exception, match="is held by"):
             collected(history)
     assert history.cached() == {"1", "2", "3", "4"}
+
+
+def test_3_16_what_a_resolve_reads_is_held_until_it_is_locked(
+    bench: Workbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.put(a="1")
+    bench.declare_files()
+    real = Project.write_lockfile
+    seen = []
+
+    def write(self: Project, lock: Lockfile, *, before: bytes | None) -> bool:
+        with (
+            pytest.raises(WorkspaceError, match="is held by"),
+            layout(bench).mutex(purpose="gc", shared=False, wait_s=0),
+        ):
+            pass
+        seen.append(bench.cached())
+        return real(self, lock, before=before)
+
+    monkeypatch.setattr(Project, "write_lockfile", write)
+    bench.resolve()
+    assert seen == [{"1"}]
+    with layout(bench).mutex(purpose="gc", shared=False, wait_s=0):
+        pass
 
 
 @pytest.mark.parametrize("answer", [lambda _fd, _how: None])
