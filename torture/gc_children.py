@@ -59,7 +59,7 @@ def collects(cache: Path, seed: str) -> None:
     random = Random(seed)  # noqa: S311 - to be repeated
     runtime = Runtime.load(os.environ, cache_dir=cache)
     while True:
-        with Vault.open(cache) as vault, vault.blobs.batch() as batch:
+        with Vault.open(runtime) as vault, vault.blobs.batch() as batch:
             for _ in range(random.randrange(_GARBAGE)):
                 data = random.randbytes(100)
                 batch.put([data], Tokens(), size=len(data), subject="garbage")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING
 
-from artlock.cache.records import proof
 from artlock.model.digest import Digest
 
 if TYPE_CHECKING:
@@ -39,7 +38,7 @@ class Checks:
             return {
                 Digest.blake3(key): _MOMENT.unpack(moment)[0]
                 for key, moment, proven in rows
-                if proof(key, moment) == proven
+                if self._database.seal(key, moment) == proven
             }
 
         return self._database.run(work, otherwise={})
@@ -67,7 +66,7 @@ class Checks:
         records = []
         for digest, moment_s in new.items():
             key, moment = bytes.fromhex(digest.hex), _MOMENT.pack(moment_s)
-            records.append((key, moment, proof(key, moment)))
+            records.append((key, moment, self._database.seal(key, moment)))
 
         def work(connection: Connection) -> None:
             connection.executemany(

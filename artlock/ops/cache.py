@@ -69,7 +69,7 @@ def verify_cache(
     intact = size = 0
     damaged: list[Digest] = []
     progress = runtime.progress
-    with Vault.open(runtime.cache_root) as vault, vault.layout.mutex(purpose="verify"):
+    with Vault.open(runtime) as vault, vault.layout.mutex(purpose="verify"):
         blobs = list(stored_blobs(vault.layout))
         moments = vault.checks.moments()
         due = _due(blobs, moments, share=share, max_age_s=max_age_s)

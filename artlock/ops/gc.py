@@ -94,7 +94,7 @@ def collect(runtime: Runtime, options: GcOptions) -> GcReport:
         WorkspaceError: Somebody else did not let the mutex go.
     """
     now_s = time.time()
-    with Vault.open(runtime.cache_root) as vault:
+    with Vault.open(runtime) as vault:
         layout = vault.layout
         forgotten = _to_forget(vault, options)
 

@@ -76,7 +76,7 @@ def index_path(state: Path) -> Path:
 
 
 def index_secret(environ: Mapping[str, str]) -> bytes:
-    """Return what the stat indexes of this user are sealed with, making it once.
+    """Return what this user's stat indexes and cache are sealed with, making it once.
 
     Without a place to keep it, it is another one each time: files are then read each time.
     """

@@ -152,7 +152,7 @@ def resolve(
 def _shared_vault(project: Project) -> Iterator[Vault]:
     """Open the cache, and keep `gc` from removing what is read until it is locked."""
     with (
-        Vault.open(project.runtime.cache_root) as vault,
+        Vault.open(project.runtime) as vault,
         vault.layout.mutex(purpose="resolve"),
     ):
         yield vault

@@ -229,4 +229,6 @@ def _learnt(root: Path, lock: Lockfile, vault: Vault, runtime: Runtime) -> Itera
     except ArtlockError as error:
         message = f"`{root / MANIFEST}` cannot be read, so nobody knows what it needs"
         raise CacheError(message, hint="mend it first (`artlock check`)") from error
-    yield from map(Digest.blake3, vault.seen.get_many(keys).values())
+    # Also what somebody else says: it may be proven later, and costs only room.
+    for known in (vault.seen.get_many(keys), vault.seen.claims(keys)):
+        yield from map(Digest.blake3, known.values())

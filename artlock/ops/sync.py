@@ -126,7 +126,7 @@ def prepared(
         lock = parse_lockfile(lockfile)
         artifacts = _to_sync(project, lock, names, options)
         placements = placements_of(project, lock, artifacts)
-        vault = stack.enter_context(Vault.open(project.runtime.cache_root))
+        vault = stack.enter_context(Vault.open(project.runtime))
         root = stack.enter_context(Root(project.root))
         if options.write:
             # Shared: it keeps `cache prune` from removing what this run counts on.

@@ -11,12 +11,13 @@ from artlock.cache.database import Database
 from artlock.cache.layout import CacheLayout
 from artlock.cache.records import BlobRecords
 from artlock.cache.seen import SeenIndex
+from artlock.ops.memory import index_secret
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from pathlib import Path
 
     from artlock.model.digest import Digest
+    from artlock.ops.runtime import Runtime
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,15 +38,15 @@ class Vault:
     _database: Database
 
     @classmethod
-    def open(cls, root: Path) -> Self:
-        """Open the cache at ``root``, making it where it is missing.
+    def open(cls, runtime: Runtime) -> Self:
+        """Open the cache of this machine's user, making it where it is missing.
 
         Raises:
             CacheError: It cannot be made, or others could change what is in it.
         """
-        layout = CacheLayout(root)
+        layout = CacheLayout(runtime.cache_root)
         layout.prepare()
-        database = Database(layout.index)
+        database = Database(layout.index, secret=index_secret(runtime.environ))
         records = BlobRecords(database)
         blobs = BlobCache(layout, records=records)
         checks = Checks(database)

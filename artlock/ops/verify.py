@@ -109,7 +109,7 @@ def verify(
         placements = [placements[position] for position in sorted(chosen)]
     with (
         Sources(project) as sources,
-        Vault.open(project.runtime.cache_root) as vault,
+        Vault.open(project.runtime) as vault,
         Root(project.root) as root,
     ):
         pinned = Pinned(project, lock, sources)

@@ -130,7 +130,7 @@ def _refill(project: Project, names: Sequence[str], before: VerifyReport) -> Men
     failures: tuple[ArtlockError, ...] = ()
     with (
         Sources(project) as sources,
-        Vault.open(project.runtime.cache_root) as vault,
+        Vault.open(project.runtime) as vault,
         vault.layout.mutex(purpose="verify"),
         Root(project.root) as root,
     ):
