@@ -18,7 +18,6 @@ DRY_RUN = option("--dry-run", is_flag=True, help="Remove nothing; show what woul
 ALONE = option(
     "--alone",
     is_flag=True,
-    envvar=None,
     help="Nobody else uses the cache now; for file systems without mutexes.",
 )
 

@@ -83,6 +83,8 @@ def known_digests(
     learnt = vault.seen.get_many(key for _, key in asked)
     known |= {p.target: Digest.blake3(learnt[key]) for p, key in asked if key in learnt}
     claims = vault.seen.claims(key for _, key in asked if key not in learnt)
+    if not claims:
+        return known
     proven = _proven(
         [(p, Digest.blake3(claims[key])) for p, key in asked if key in claims], vault
     )

@@ -69,10 +69,13 @@ class MendRun(SyncRun):
         write = [p for p in planned.write if p.target in suspects - kept]
         # Whole, and also those that would be linked and not read: a file that rotted may be
         # another name of its blob.
-        quarantined = self._put_damaged_aside(write)
-        if quarantined:
+        known = self._survey.known
+        stored = {known[p.target] for p in write if p.target in known}
+        stored = {digest for digest in stored if self._vault.blobs.has(digest)}
+        bad = self._put_damaged_aside(stored)
+        self._misfits.clear()  # of what is not written nothing is replaced
+        if bad:
             self._look_again(write)
-        bad = frozenset(quarantined)
         self._digests = {t: d for t, d in self._digests.items() if d not in bad}
         plan = replace(
             planned,
@@ -103,7 +106,7 @@ class MendRun(SyncRun):
             written=tuple(sorted(targets)),
             kept=tuple(sorted(kept)),
             trashed=done.trashed,
-            quarantined=quarantined,
+            quarantined=tuple(sorted(bad)),
             fetched=fetched,
             fetched_size=fetched_size,
             failures=failures,

@@ -118,7 +118,8 @@ def find_roots(
                     "nobody knows what it needs"
                 )
                 raise CacheError(
-                    message, hint="bring it back, or let it be forgotten with `--forget`"
+                    message,
+                    hint="bring it back, or let it be forgotten with `--forget-project`",
                 )
             roots.missing.append(Missing(path=path, until_s=until_s))
         else:

@@ -73,6 +73,8 @@ class SyncRun:
         )
         self._fetcher = SyncFetch(project, lock, vault, sources, self._pinned)
         self._digests: dict[str, Digest] = {}
+        self._misfits: set[Digest] = set()
+        """Blobs of another size than their rows say."""
         self._artifacts = artifacts
         self._placements = placements
         self._lockfile = lockfile
@@ -100,12 +102,17 @@ class SyncRun:
         self._survey.look(placements, in_scope=self._is_in_scope, rotten=rotten)
         known = self._survey.known
         # A blob of another size is not what the row means, whatever its digest.
-        self._digests = {
-            p.target: known[p.target]
-            for p in placements
-            if p.target in known
-            and self._vault.blobs.size_of(known[p.target]) == p.row.size
-        }
+        self._digests = {}
+        self._misfits = set()
+        for placement in placements:
+            digest = known.get(placement.target)
+            if digest is None:
+                continue
+            size = self._vault.blobs.size_of(digest)
+            if size == placement.row.size:
+                self._digests[placement.target] = digest
+            elif size is not None:
+                self._misfits.add(digest)
         return plan_sync(
             placements,
             self._survey.states,
@@ -131,7 +138,7 @@ class SyncRun:
         """Do what was planned."""
         plan = report.plan
         refuse_without_space(self._project, plan)
-        self._put_damaged_aside(plan.fetch)
+        self._put_damaged_aside(self._misfits)
         fetched, digests = self._fetcher.fetch(plan.fetch)
         self._digests |= digests
         trashed: list[str] = []
@@ -147,24 +154,23 @@ class SyncRun:
             trashed=tuple(trashed),
         )
 
-    def _put_damaged_aside(self, placements: Sequence[Placement]) -> tuple[Digest, ...]:
-        """Put blobs aside that are there and damaged: what is fetched would replace them.
+    def _put_damaged_aside(self, digests: AbstractSet[Digest]) -> frozenset[Digest]:
+        """Put blobs aside that are damaged: what is fetched would take their places.
 
         Returns:
-            Which ones, sorted.
+            Which ones, and those that are not there.
         """
-        known = self._survey.known
-        digests = {known[p.target] for p in placements if p.target in known}
-        there = [d for d in sorted(digests) if self._vault.blobs.has(d)]
-        damaged = []
+        if not digests:
+            return frozenset()
+        bad = set()
         jobs = self._project.runtime.jobs
-        for outcome in each(self._vault.blobs.verify, there, workers=jobs):
+        for outcome in each(self._vault.blobs.verify, sorted(digests), workers=jobs):
             if outcome.error is not None:
                 raise outcome.error
             if not outcome.result:
-                damaged.append(outcome.item)
-        self._vault.forget(damaged)
-        return tuple(sorted(damaged))
+                bad.add(outcome.item)
+        self._vault.forget(bad)
+        return frozenset(bad)
 
     def _materialize(self, plan: SyncPlan) -> list[str]:
         progress = self._project.runtime.progress

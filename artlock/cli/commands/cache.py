@@ -69,7 +69,6 @@ def size(shell: Shell) -> int:
 @command("verify")
 @option(
     "--sample",
-    envvar=None,
     metavar="SHARE",
     help="Read only so much of the cache, such as 5%; the next run goes on.",
 )

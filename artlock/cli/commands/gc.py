@@ -22,22 +22,19 @@ _SCOPES = ("workspaces", "branches", "commits")
 @option(
     "--keep",
     type=click.Choice(_SCOPES),
-    envvar=None,
     help="What stays: what workspaces need now; also what is locked at their branches and "
     "tags; also at all commits.",
 )
 @MAX_SIZE
 @GRACE
 @option(
-    "--forget",
+    "--forget-project",
+    "forget",
     multiple=True,
-    envvar=None,
     type=click.Path(path_type=Path),
     help="Count the project in this folder no more; repeatable.",
 )
-@option(
-    "--quarantine", is_flag=True, envvar=None, help="Also remove damaged blobs put aside."
-)
+@option("--quarantine", is_flag=True, help="Also remove damaged blobs put aside.")
 @DRY_RUN
 @ALONE
 def gc(

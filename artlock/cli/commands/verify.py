@@ -41,7 +41,6 @@ _LISTED = 20
 )
 @option(
     "--sample",
-    envvar=None,
     metavar="SHARE",
     help="Read only so much of the objects, at random: 5%.",
 )

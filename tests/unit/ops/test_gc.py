@@ -225,7 +225,7 @@ def test_3_17_one_whose_needs_nobody_knows_stops_everything(
         record.write_bytes(b"")
     with pytest.raises(CacheError, match="nobody knows") as caught:
         collected(bench)
-    assert "--forget" in str(caught.value.hint)
+    assert "--forget-project" in str(caught.value.hint)
     assert bench.cached() == {"1", "2"}
     report = collected(bench, GcOptions(grace_s=0, forget=[other.root]))
     assert report.forgotten == (other.root,)

@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from artlock.cache.records import Stamp
 from artlock.errors import ArtlockError, ConflictError, IntegrityError
 from artlock.model.settings import LinkMode
 from artlock.ops.memory import index_path, index_secret, load_index
@@ -65,17 +66,21 @@ def repaired(
     return repair(bench.project(), names, place=place, force=force, share=share)
 
 
+def written(bench: Workbench) -> dict[Path, Stamp]:
+    return {path: Stamp.of(path.stat()) for path in bench.root.rglob("*")}
+
+
 def clean(bench: Workbench) -> bool:
     return verify(bench.project()).exit_code == 0 and bench.status().is_clean
 
 
 def test_what_is_right_stays_untouched(bench: Workbench) -> None:
     synced(bench)
-    before = {path: path.stat() for path in bench.root.rglob("*")}
+    before = written(bench)
     for place in (Place.WORKSPACE, Place.CACHE):
         done = repaired(bench, place=place)
         assert (done.exit_code, done.report.checked, done.mended.written) == (0, 2, ())
-    assert {path: path.stat() for path in bench.root.rglob("*")} == before
+    assert written(bench) == before
 
 
 def test_missing_files_are_written(bench: Workbench) -> None:
