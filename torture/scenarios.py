@@ -1,6 +1,6 @@
 """All scenarios, in the order of the table."""
 
-from torture import crowd, full_disk, kills, power, syscalls
+from torture import crowd, full_disk, gc, kills, power, syscalls
 from torture.edits import EDITS
 from torture.flips import FLIPS
 from torture.fuzz.scenarios import FUZZ
@@ -19,6 +19,8 @@ SCENARIOS: tuple[Scenario, ...] = (
     power.XFS,
     crowd.CROWD,
     full_disk.FULL_DISK,
+    gc.RACE,
+    gc.ROT,
     EDITS,
     RACES,
     STORES,

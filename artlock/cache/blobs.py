@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from blake3 import blake3
@@ -27,6 +27,8 @@ from artlock.model.digest import Digest
 
 _READ = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 _READ |= getattr(os, "O_BINARY", 0)
+_UNNOTICED = getattr(os, "O_NOATIME", 0)
+"""Leaves the time of the last use as it is."""
 _SMALL = 1 << 20
 """Up to this size in bytes a blob is read, hashed and written in one piece each."""
 _PIECE = 2 << 20
@@ -140,6 +142,9 @@ class BlobCache:
     def verify(self, digest: Digest) -> bool:
         """Read a blob again, whole; one that is not what its name says is put aside.
 
+        From the disk, as far as the system can be asked to: what is in memory may be what
+        was once written, and not what is there (hazard 3.22). It does not count as a use.
+
         Returns:
             Whether it is intact; false if there is none.
 
@@ -147,10 +152,11 @@ class BlobCache:
             CacheError: It cannot be read.
         """
         try:
-            fd = self._open(digest)
+            fd = self._open(digest, _READ | _UNNOTICED)
         except BlobMissingError:
             return False
         try:
+            _drop_from_memory(fd)
             before = Stamp.of(os.fstat(fd))
             if not self._holds(fd, digest, None, None):
                 self.quarantine(digest)
@@ -229,11 +235,15 @@ class BlobCache:
             raise CacheError(message) from error
         return goal
 
-    def _open(self, digest: Digest) -> int:
+    def _open(self, digest: Digest, flags: int = _READ) -> int:
         try:
-            return os.open(self._home + blob_name(digest), _READ)
+            return os.open(self._home + blob_name(digest), flags)
         except FileNotFoundError as error:
             raise BlobMissingError(str(digest)) from error
+        except PermissionError as error:
+            if flags != _READ:  # only the owner may read unnoticed
+                return self._open(digest)
+            raise _unreadable(digest, error) from error
         except OSError as error:
             if self.path(digest).is_symlink():
                 raise self._damaged(digest) from error
@@ -331,6 +341,18 @@ def _write(target_fd: int, data: bytes | memoryview) -> None:
     except OSError as error:
         message = f"cannot write to the workspace: {reason(error)}"
         raise WorkspaceError(message, hint=hint(error)) from error
+
+
+def _drop_from_memory(fd: int) -> None:
+    """Ask the system to read a file from the disk; nothing is promised.
+
+    What has not been written yet stays in memory, so it is written first.
+    """
+    if hasattr(os, "posix_fadvise"):
+        with suppress(OSError):  # what the disk did not take, it does not give back either
+            os.fdatasync(fd)
+        with suppress(OSError):  # not every file system knows it
+            os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
 
 
 def _unreadable(digest: Digest, error: OSError) -> CacheError:

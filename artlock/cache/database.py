@@ -3,7 +3,8 @@
 Whatever is wrong with it, work goes on as if it knew nothing: a damaged file is renamed
 aside and begun anew, one that cannot be read or written is done without (hazard 3.25). It
 uses no write-ahead log, which network file systems cannot share. Every record has a check
-value, so that a torn page is never taken for a record.
+value, so that a torn page is never taken for a record; it is keyed, so that a record of
+somebody else is not either.
 """
 
 from __future__ import annotations
@@ -13,16 +14,22 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Self, TypeVar
+from typing import Self, TypeVar, cast
+
+from blake3 import blake3
 
 _Answer = TypeVar("_Answer")
-_FORMAT = 1
+_FORMAT = 2
+"""Of the tables; one that lacks some gets them, and keeps what it has."""
 _SCHEMA = """
 create table if not exists seen (
     key blob primary key, digest blob not null, proof blob not null
 ) without rowid;
 create table if not exists hashed (
     digest blob primary key, stamp blob not null, proof blob not null
+) without rowid;
+create table if not exists checked (
+    digest blob primary key, moment blob not null, proof blob not null
 ) without rowid;
 """
 _DAMAGED = frozenset(
@@ -33,6 +40,7 @@ _DAMAGED = frozenset(
     }
 )
 _WAIT_S = 5.0
+_NO_SECRET = bytes(32)
 
 
 class Database:
@@ -42,11 +50,17 @@ class Database:
 
     Args:
         path: The file; made if its folder is there.
+        secret: 32 bytes that only this user has, so that a database that came from
+            elsewhere does not say what is believed (hazard 3.20); without them records are
+            only held against damage.
         wait_s: How long to wait for another process that writes.
     """
 
-    def __init__(self, path: Path, *, wait_s: float = _WAIT_S) -> None:
+    def __init__(
+        self, path: Path, *, secret: bytes = _NO_SECRET, wait_s: float = _WAIT_S
+    ) -> None:
         self._path = path
+        self._secret = secret
         self._wait_s = wait_s
         self._mutex = threading.RLock()
         self._connection: sqlite3.Connection | None = None
@@ -63,6 +77,10 @@ class Database:
             if self._connection is not None:
                 self._connection.close()
                 self._connection = None
+
+    def seal(self, *parts: object) -> bytes | None:
+        """Return the check value of a record of this user; see ``proof``."""
+        return proof(*parts, key=self._secret)
 
     def run(
         self, work: Callable[[sqlite3.Connection], _Answer], *, otherwise: _Answer
@@ -110,3 +128,15 @@ class Database:
             path = self._path.with_name(self._path.name + suffix)
             with suppress(OSError):  # then it is done without
                 path.replace(path.with_name(path.name + ".damaged"))
+
+
+def proof(*parts: object, key: bytes) -> bytes | None:
+    """Return the check value of a record, or ``None`` if its parts are not even bytes.
+
+    Args:
+        parts: Of the record.
+        key: 32 bytes; whoever does not have them cannot make a record.
+    """
+    if not all(isinstance(part, bytes) for part in parts):
+        return None
+    return blake3(b"".join(cast("tuple[bytes, ...]", parts)), key=key).digest(length=8)

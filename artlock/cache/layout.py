@@ -9,7 +9,10 @@
             tmp/<temporary>                 bytes on their way in
             partial/<32 hex>/<temporary>    large objects on their way in; their journals
             quarantine/<64 hex>-<random>    blobs that were found damaged
+            gc/<64 hex>-<random>            blobs that nobody needs, on their way out
             projects/<32 hex>               paths of the projects that use the cache
+            projects/<32 hex>.needs         which blobs each of them needed last
+            projects/<32 hex>.missed        since when each has not been found
             index.sqlite                    which row gave which blob; blobs read again
             mutex                           shared by who uses blobs, alone to remove them
 
@@ -38,7 +41,7 @@ _TAG = (
     b"Signature: 8a477f597d28d172789f06886806bc55\n"
     b"# This folder is a cache of artlock. See https://bford.info/cachedir/\n"
 )
-_FOLDERS = ("blobs", "blobs/blake3", "tmp", "partial", "quarantine", "projects")
+_FOLDERS = ("blobs", "blobs/blake3", "tmp", "partial", "quarantine", "gc", "projects")
 
 
 def default_root(environment: Mapping[str, str]) -> Path:
@@ -92,6 +95,11 @@ class CacheLayout:
     def quarantine(self) -> Path:
         """The folder of damaged blobs."""
         return self.home / "quarantine"
+
+    @property
+    def discarded(self) -> Path:
+        """The folder of blobs on their way out."""
+        return self.home / "gc"
 
     @property
     def projects(self) -> Path:

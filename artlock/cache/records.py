@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import struct
 import threading
-from typing import TYPE_CHECKING, Self, cast
+from typing import TYPE_CHECKING, Self
 
 import msgspec
-from blake3 import blake3
 
 from artlock.model.digest import Digest
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from sqlite3 import Connection
 
     from artlock.cache.database import Database
@@ -83,7 +83,7 @@ class BlobRecords:
         def work(connection: Connection) -> Stamp | None:
             query = "select stamp, proof from hashed where digest = ?"
             row = connection.execute(query, (key,)).fetchone()
-            if row is None or proof(key, row[0]) != row[1]:
+            if row is None or self._database.seal(key, row[0]) != row[1]:
                 return None
             return Stamp(*_LAYOUT.unpack(row[0]))
 
@@ -97,6 +97,17 @@ class BlobRecords:
         if is_much:
             self.flush()
 
+    def forget(self, digests: Iterable[Digest]) -> None:
+        """Forget blobs that are gone."""
+        keys = [(bytes.fromhex(digest.hex),) for digest in digests]
+        self.flush()
+
+        def work(connection: Connection) -> None:
+            connection.executemany("delete from hashed where digest = ?", keys)
+
+        if keys:
+            self._database.run(work, otherwise=None)
+
     def flush(self) -> None:
         """Write what is new to the database."""
         with self._mutex:
@@ -105,7 +116,7 @@ class BlobRecords:
         for digest, stamp in new.items():
             key = bytes.fromhex(digest.hex)
             packed = _LAYOUT.pack(stamp.inode, stamp.size, stamp.mtime_ns, stamp.ctime_ns)
-            records.append((key, packed, proof(key, packed)))
+            records.append((key, packed, self._database.seal(key, packed)))
 
         def work(connection: Connection) -> None:
             connection.executemany(
@@ -114,10 +125,3 @@ class BlobRecords:
 
         if records:
             self._database.run(work, otherwise=None)
-
-
-def proof(*parts: object) -> bytes | None:
-    """Return the check value of a record, or ``None`` if its parts are not even bytes."""
-    if not all(isinstance(part, bytes) for part in parts):
-        return None
-    return blake3(b"".join(cast("tuple[bytes, ...]", parts))).digest(length=8)

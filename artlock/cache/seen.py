@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 from sqlite3 import Connection
 
 from artlock.cache.database import Database
-from artlock.cache.records import proof
 
 _DIGEST_LENGTH = 32
 _ASKED_AT_ONCE = 500
@@ -23,12 +22,26 @@ class SeenIndex:
 
     def get_many(self, keys: Iterable[bytes]) -> dict[bytes, bytes]:
         """Return the digests of those keys that are known."""
+        return self._get_many(keys, is_sealed=True)
+
+    def claims(self, keys: Iterable[bytes]) -> dict[bytes, bytes]:
+        """Return digests that somebody else says of keys, to be proven (hazard 3.20).
+
+        A cache that came from another machine has such records; or a damaged one.
+        """
+        return self._get_many(keys, is_sealed=False)
+
+    def _get_many(self, keys: Iterable[bytes], *, is_sealed: bool) -> dict[bytes, bytes]:
         wanted = sorted(set(keys))
 
         def work(connection: Connection) -> dict[bytes, bytes]:
             found: dict[bytes, bytes] = {}
             for start in range(0, len(wanted), _ASKED_AT_ONCE):
-                found.update(_ask(connection, wanted[start : start + _ASKED_AT_ONCE]))
+                rows = _ask(connection, wanted[start : start + _ASKED_AT_ONCE])
+                for key, digest, proven in rows:
+                    holds = self._database.seal(key, digest) == proven
+                    if holds is is_sealed and _is_digest(digest):
+                        found[key] = digest
             return found
 
         return self._database.run(work, otherwise={})
@@ -36,7 +49,7 @@ class SeenIndex:
     def put_many(self, items: Iterable[tuple[bytes, bytes]]) -> None:
         """Remember the digests of keys, in place of what was known of them."""
         records = sorted(
-            (key, digest, proof(key, digest)) for key, digest in items
+            (key, digest, self._database.seal(key, digest)) for key, digest in items
         )  # in the order of the table, which is several times as fast
 
         def work(connection: Connection) -> None:
@@ -46,11 +59,13 @@ class SeenIndex:
             self._database.run(work, otherwise=None)
 
 
-def _ask(connection: Connection, keys: Sequence[bytes]) -> dict[bytes, bytes]:
+def _ask(
+    connection: Connection, keys: Sequence[bytes]
+) -> Iterable[tuple[bytes, bytes, object]]:
     marks = ",".join("?" * len(keys))
     query = f"select key, digest, proof from seen where key in ({marks})"  # noqa: S608 - only question marks are put in; the keys are bound
-    return {
-        key: digest
-        for key, digest, proven in connection.execute(query, keys)
-        if proof(key, digest) == proven and len(digest) == _DIGEST_LENGTH
-    }
+    return connection.execute(query, keys)
+
+
+def _is_digest(value: object) -> bool:
+    return isinstance(value, bytes) and len(value) == _DIGEST_LENGTH

@@ -272,6 +272,11 @@ class WorkspaceIndex:
         """Yield every entry, sorted by path."""
         return map(self._entry, range(len(self.paths)))
 
+    def digests(self) -> set[bytes]:
+        """Return the digests of all files, raw."""
+        starts = range(0, len(self._digests), _DIGEST_LENGTH)
+        return {self._digests[start : start + _DIGEST_LENGTH] for start in starts}
+
     def _entry(self, position: int) -> Entry:
         return Entry(
             path=self.paths[position],

@@ -1,19 +1,13 @@
-"""How full the cache is, and making room in it.
-
-What may go is decided by digests: those that a project needs are passed in, and never by
-the number of links that a blob has (hazard 3.17). Whoever removes blobs holds the mutex of
-the cache alone; and because a mutex keeps nobody away everywhere, what is young stays.
-"""
+"""How full the cache is, and removing what ended processes left in it."""
 
 from __future__ import annotations
 
 import os
 import re
 import stat
-from collections.abc import Callable, Iterator
-from collections.abc import Set as AbstractSet
+from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from artlock.cache.layout import CacheLayout
@@ -23,8 +17,6 @@ from artlock.fs.temporary import GRACE_S as TEMPORARY_GRACE_S
 from artlock.fs.temporary import is_abandoned
 from artlock.model.digest import Digest, DigestAlgorithm
 
-GRACE_S = 24 * 3600.0
-"""How long a blob stays that nobody is known to need."""
 _PARTIAL_GRACE_S = 7 * 24 * 3600.0
 """How long an interrupted large object can be resumed."""
 _SHARD = re.compile(r"[0-9a-f]{2}")
@@ -39,14 +31,18 @@ class Usage:
         blobs: How many.
         blob_size: Of all blobs.
         incoming_size: Of bytes on their way in, whole or partial.
-        quarantine_size: Of damaged blobs.
+        quarantined: How many damaged blobs were put aside.
+        quarantine_size: Of these.
+        discarded_size: Of blobs on their way out, which the next ``gc`` removes.
         other_versions: Folders of layouts that this artlock does not know.
     """
 
     blobs: int
     blob_size: int
     incoming_size: int
+    quarantined: int
     quarantine_size: int
+    discarded_size: int
     other_versions: tuple[Path, ...]
 
 
@@ -65,24 +61,6 @@ class StoredBlob:
     used_s: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pruned:
-    """What was removed, or would be.
-
-    Attributes:
-        removed: The least recently used first.
-        kept_size: Of the blobs that stay, in bytes.
-    """
-
-    removed: tuple[StoredBlob, ...] = field(default=())
-    kept_size: int
-
-    @property
-    def size(self) -> int:
-        """Bytes that were removed."""
-        return sum(blob.size for blob in self.removed)
-
-
 def stored_blobs(layout: CacheLayout) -> Iterator[StoredBlob]:
     """Yield every blob, in any order; what is no blob is left out.
 
@@ -90,11 +68,11 @@ def stored_blobs(layout: CacheLayout) -> Iterator[StoredBlob]:
         CacheError: The cache cannot be read.
     """
     with raising(CacheError, "cannot read the cache"):
-        for shard in _entries(layout.blobs):
+        for shard in entries(layout.blobs):
             if not _SHARD.fullmatch(shard.name):
                 continue
-            for entry in _entries(shard):
-                found = _lstat(entry)
+            for entry in entries(shard):
+                found = lstat_or_none(entry)
                 if found and stat.S_ISREG(found.st_mode) and _REST.fullmatch(entry.name):
                     digest = Digest(DigestAlgorithm.BLAKE3, shard.name + entry.name)
                     used = max(found.st_atime, found.st_mtime, found.st_ctime)
@@ -113,65 +91,18 @@ def usage(layout: CacheLayout) -> Usage:
         size += blob.size
     with raising(CacheError, "cannot read the cache"):
         incoming = _size_below(layout.temporary) + _size_below(layout.partial)
-        quarantined = _size_below(layout.quarantine)
+        quarantined = len(entries(layout.quarantine))
+        quarantine_size = _size_below(layout.quarantine)
+        discarded = _size_below(layout.discarded)
     return Usage(
         blobs=blobs,
         blob_size=size,
         incoming_size=incoming,
-        quarantine_size=quarantined,
+        quarantined=quarantined,
+        quarantine_size=quarantine_size,
+        discarded_size=discarded,
         other_versions=layout.other_versions(),
     )
-
-
-def prune(
-    layout: CacheLayout,
-    *,
-    keep: AbstractSet[Digest],
-    now_s: float,
-    max_size: int | None = None,
-    grace_s: float = GRACE_S,
-    dry_run: bool = False,
-    is_right: Callable[[Digest], bool] = lambda _digest: True,
-    on_removed: Callable[[StoredBlob], object] = lambda _blob: None,
-) -> Pruned:
-    """Remove blobs, the least recently used first.
-
-    The caller holds ``layout.mutex(shared=False)``.
-
-    Args:
-        layout: Which cache.
-        keep: What the locks of the known projects need; it never goes.
-        now_s: The time, in seconds since the epoch.
-        max_size: Stop as soon as the blobs take no more bytes than this; ``None`` removes
-            whatever may go.
-        grace_s: What was used so lately stays.
-        dry_run: Only tell.
-        is_right: Asked before a blob goes; one that somebody wrote into through a link is
-            no blob, but their work, and stays (hazard 2.15).
-        on_removed: Called for each.
-
-    Raises:
-        CacheError: The cache cannot be read, or a blob cannot be removed.
-    """
-    blobs = list(stored_blobs(layout))
-    size = sum(blob.size for blob in blobs)
-    candidates = sorted(
-        (b for b in blobs if b.digest not in keep and now_s - b.used_s >= grace_s),
-        key=lambda blob: (blob.used_s, blob.digest),
-    )
-    removed = []
-    for blob in candidates:
-        if max_size is not None and size <= max_size:
-            break
-        if not dry_run:
-            if not is_right(blob.digest):
-                continue
-            with raising(CacheError, f"cannot remove the blob `{blob.digest}`"):
-                layout.blob(blob.digest).unlink(missing_ok=True)
-        size -= blob.size
-        removed.append(blob)
-        on_removed(blob)
-    return Pruned(removed=tuple(removed), kept_size=size)
 
 
 def sweep(layout: CacheLayout, *, now_s: float, dry_run: bool = False) -> int:
@@ -187,10 +118,10 @@ def sweep(layout: CacheLayout, *, now_s: float, dry_run: bool = False) -> int:
     """
     freed = 0
     with raising(CacheError, "cannot sweep the cache"):
-        for entry in _entries(layout.temporary):
+        for entry in entries(layout.temporary):
             freed += _remove_if_abandoned(entry, entry.name, now_s, dry_run=dry_run)
-        for folder in _entries(layout.partial):
-            for entry in _entries(folder):
+        for folder in entries(layout.partial):
+            for entry in entries(folder):
                 name = entry.name.partition(".")[0]
                 freed += _remove_if_abandoned(
                     entry, name, now_s, dry_run=dry_run, grace_s=_PARTIAL_GRACE_S
@@ -209,7 +140,7 @@ def _remove_if_abandoned(
     dry_run: bool,
     grace_s: float = TEMPORARY_GRACE_S,
 ) -> int:
-    found = _lstat(entry)
+    found = lstat_or_none(entry)
     if found is None:
         return 0
     if not is_abandoned(name, now_s - found.st_mtime, grace_s=grace_s):
@@ -221,8 +152,8 @@ def _remove_if_abandoned(
 
 def _size_below(folder: Path) -> int:
     total = 0
-    for entry in _entries(folder):
-        found = _lstat(entry)
+    for entry in entries(folder):
+        found = lstat_or_none(entry)
         if found is not None and stat.S_ISDIR(found.st_mode):
             total += _size_below(entry)
         elif found is not None:
@@ -230,14 +161,24 @@ def _size_below(folder: Path) -> int:
     return total
 
 
-def _entries(folder: Path) -> list[Path]:
+def entries(folder: Path) -> list[Path]:
+    """Return what is in a folder, in any order; nothing if there is none.
+
+    Raises:
+        OSError: It cannot be read.
+    """
     try:
         return list(folder.iterdir())
     except (FileNotFoundError, NotADirectoryError):
         return []  # it went, or is none of ours
 
 
-def _lstat(path: Path) -> os.stat_result | None:
+def lstat_or_none(path: Path) -> os.stat_result | None:
+    """Describe what lies at ``path``, a link itself included; ``None`` if nothing does.
+
+    Raises:
+        OSError: It cannot be looked at.
+    """
     try:
         return path.lstat()
     except FileNotFoundError:

@@ -98,6 +98,23 @@ class Mutex:
             with suppress(OSError):  # which lets go, whatever it says
                 os.close(fd)
 
+    def excludes(self) -> bool:
+        """Tell whether it keeps others away at all, while it is held alone.
+
+        Where locking is skipped, or answers "yes" to everybody, it does not. What another
+        machine is told about the same file cannot be seen from here.
+
+        Raises:
+            WorkspaceError: The file cannot be used.
+            CacheError: Likewise, as ``kind`` asks for.
+        """
+        with raising(self._kind, f"cannot use the mutex `{self._path}`"):
+            fd = os.open(self._path, os.O_RDWR | getattr(os, "O_NOFOLLOW", 0))
+            try:
+                return not _take(fd, shared=False)
+            finally:
+                os.close(fd)
+
     def _wait(self, fd: int) -> None:
         deadline = time.monotonic() + self._wait_s
         while not _take(fd, shared=self._shared):

@@ -77,6 +77,62 @@ def read_at(root: Path, revision: str, path: str) -> bytes | None:
     return answer.stdout
 
 
+def versions_of(root: Path, path: str, *, every_commit: bool) -> tuple[str, ...]:
+    """Return the object names of all versions of a file that refs lead to, sorted.
+
+    Refs are branches, tags, what was fetched of other repositories, and the stash.
+
+    Args:
+        root: A folder of the repository.
+        path: Relative to ``root``, with ``/`` between segments.
+        every_commit: As it is at every commit that a ref leads to; else only at the refs
+            themselves and at ``HEAD``.
+
+    Raises:
+        GitError: git is absent, this is not a repository, or ``path`` has a line break.
+    """
+    if "\n" in path:
+        message = f"git cannot be asked about a path with a line break: `{path}`"
+        raise GitError(message)
+    if every_commit:
+        # Without the simplification that passes over a side whose changes a merge dropped.
+        query = ["rev-list", "--all", "HEAD", "--full-history", "--objects", "--", path]
+        answer = _run(root, query)
+        if answer.returncode != 0 and b"HEAD" in answer.stderr:  # no commit yet
+            answer = _run(root, [part for part in query if part != "HEAD"])
+        if answer.returncode != 0:
+            raise _failure(answer, f"cannot list the history of `{path}`")
+        lines = [line.split(b" ", 1) for line in answer.stdout.splitlines()]
+        wanted = os.fsencode(path)
+        return tuple(
+            sorted({line[0].decode("ascii") for line in lines if line[1:] == [wanted]})
+        )
+    refs = _run(root, ["for-each-ref", "--format=%(objectname)"])
+    if refs.returncode != 0:
+        raise _failure(refs, "cannot list the refs")
+    names = [*refs.stdout.decode("ascii").split(), "HEAD"]
+    asked = b"".join(os.fsencode(f"{name}:{path}\n") for name in names)
+    answer = _run(root, ["cat-file", "--batch-check"], stdin=asked)
+    if answer.returncode != 0:
+        raise _failure(answer, f"cannot look for `{path}` at the refs")
+    found = [line.split(b" ") for line in answer.stdout.splitlines()]
+    return tuple(
+        sorted({line[0].decode("ascii") for line in found if line[1:2] == [b"blob"]})
+    )
+
+
+def read_version(root: Path, name: str) -> bytes:
+    """Return a version of a file by the object name that ``versions_of`` gave.
+
+    Raises:
+        GitError: git cannot read it: a partial clone may lack it.
+    """
+    answer = _run(root, ["cat-file", "blob", name])
+    if answer.returncode != 0:
+        raise _failure(answer, f"cannot read the object `{name}`")
+    return answer.stdout
+
+
 def _file_in(listing: bytes, path: str) -> str | None:
     """Return the object name of the one entry that is a file of this path, or ``None``."""
     entry, _, name = listing.removesuffix(b"\0").partition(b"\t")
@@ -149,6 +205,7 @@ def _run(
     arguments: Sequence[str],
     *,
     options: Sequence[str] = ("--literal-pathspecs",),
+    stdin: bytes = b"",
 ) -> subprocess.CompletedProcess[bytes]:
     # A file system monitor is a program that the repository's configuration names.
     always = ["--no-pager", "-c", "core.fsmonitor=false"]
@@ -158,7 +215,7 @@ def _run(
             command,
             cwd=folder,
             env=_environment(),
-            stdin=subprocess.DEVNULL,
+            input=stdin,
             capture_output=True,
             timeout=_TIMEOUT_S,
             check=False,

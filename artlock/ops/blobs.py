@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from artlock.cache.pins import pin_key
+from artlock.engine.threads import each
+from artlock.errors import CacheError
+from artlock.fs.problems import raising
 from artlock.model.digest import Digest
+from artlock.model.tokens import Trust
+from artlock.model.verification import Verification
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -16,6 +22,9 @@ if TYPE_CHECKING:
     from artlock.ops.project import Project
     from artlock.ops.sources import Sources
     from artlock.ops.vault import Vault
+
+_PIECE = 2**20
+_READERS = 4
 
 
 class Pinned:
@@ -57,21 +66,57 @@ def known_digests(
 ) -> dict[str, Digest]:
     """Return the blobs that satisfy placements, by target, as far as they are known.
 
-    Whether the cache still has them is another question.
+    Whether the cache still has them is another question. What somebody else says of a row,
+    because the cache came from another machine, is believed once the row's own tokens hold
+    for the bytes (hazard 3.20).
     """
     known: dict[str, Digest] = {}
-    asked: dict[str, bytes] = {}
+    asked: list[tuple[Placement, bytes]] = []
     for placement in placements:
         digest = placement.row.blake3
         if digest is not None:
             known[placement.target] = digest
         elif (key := pinned.key(placement)) is not None:
-            asked[placement.target] = key
-    learnt = vault.seen.get_many(asked.values()) if asked else {}
-    known.update(
-        {t: Digest.blake3(learnt[key]) for t, key in asked.items() if key in learnt}
+            asked.append((placement, key))
+    if not asked:
+        return known
+    learnt = vault.seen.get_many(key for _, key in asked)
+    known |= {p.target: Digest.blake3(learnt[key]) for p, key in asked if key in learnt}
+    claims = vault.seen.claims(key for _, key in asked if key not in learnt)
+    if not claims:
+        return known
+    proven = _proven(
+        [(p, Digest.blake3(claims[key])) for p, key in asked if key in claims], vault
     )
-    return known
+    remember(vault, pinned, proven)
+    return known | {placement.target: digest for placement, digest in proven}
+
+
+def _proven(
+    claims: Sequence[tuple[Placement, Digest]], vault: Vault
+) -> list[tuple[Placement, Digest]]:
+    """Return the claims that hold: the blob is there, and the row's tokens prove it."""
+    judged = each(lambda claim: _holds(*claim, vault), claims, workers=_READERS)
+    # Whatever is wrong with a blob or a claim, the row's bytes are fetched as if it had
+    # never been made.
+    return [outcome.item for outcome in judged if outcome.result]
+
+
+def _holds(placement: Placement, digest: Digest, vault: Vault) -> bool:
+    row = placement.row
+    tokens = row.tokens
+    check = Verification(tokens, size=row.size, subject=placement.target, etag_is_md5=True)
+    with (
+        raising(CacheError, f"cannot read the blob `{digest}`"),
+        vault.blobs.open(digest, row.size) as fd,
+    ):
+        while data := os.read(fd, _PIECE):
+            check.update(data)
+    verified = check.finish()
+    return verified.digest == digest and (
+        tokens.trust in {Trust.STRONG, Trust.STORE}
+        or (tokens.etag_like_md5 is not None and not verified.etag_differs)
+    )
 
 
 def remember(

@@ -94,7 +94,7 @@ def index_path(state: Path) -> Path:
 
 
 def index_secret(environ: Mapping[str, str]) -> bytes:
-    """Return what the stat indexes of this user are sealed with, making it once.
+    """Return what this user's stat indexes and cache are sealed with, making it once.
 
     Without a place to keep it, it is another one each time: files are then read each time.
     """
@@ -197,7 +197,7 @@ def update_index(
     known: Sequence[Known],
     gone: frozenset[str],
     now_settled: tuple[bytes, Settled] | None,
-) -> None:
+) -> WorkspaceIndex:
     """Remember files as they are now, and forget others.
 
     The index is a memory only: if it cannot be written nothing is lost but the time to read
@@ -210,7 +210,11 @@ def update_index(
         known: Files whose bytes are known now.
         gone: Paths to forget.
         now_settled: The stamp and counts if there is nothing more to do.
+
+    Returns:
+        What is remembered now, or would be if it could be written.
     """
+    updated = index
     with suppress(OSError, WorkspaceError), root.folder(STATE, create=True) as state:
         found = stat_many(root, [item.placement.target for item in known])
         horizons = _horizons(root, state.device, known, found)
@@ -238,6 +242,7 @@ def update_index(
             updated.stamps = stamps
             secret = index_secret(project.runtime.environ)
             updated.save(index_path(project.state), secret=secret, dir_fd=state.fd)
+    return updated
 
 
 def _horizons(

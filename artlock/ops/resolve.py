@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cache
@@ -33,7 +33,7 @@ from artlock.ops.sources import Sources
 from artlock.ops.vault import Vault
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from artlock.model.diff import Change
     from artlock.model.lock import LockedObject
@@ -119,7 +119,7 @@ def resolve(
     errors: list[ArtlockError] = []
     with ExitStack() as stack:
         sources = stack.enter_context(Sources(project))
-        vault = cache(lambda: stack.enter_context(Vault.open(project.runtime.cache_root)))
+        vault = cache(lambda: stack.enter_context(_shared_vault(project)))
         run = _Run(project, sources, vault, pins, repaired.disputed, digest_all=digest_all)
         for artifact in project.manifest.artifacts:
             old = repaired.lock.get(artifact.name)
@@ -132,10 +132,11 @@ def resolve(
                 artifacts.append(new)
             except ArtlockError as error:
                 errors.append(error)
-    if errors:
-        raise _together(errors)
-    lock = replace(repaired.lock, artifacts=tuple(artifacts))
-    written = write and project.write_lockfile(lock, before=before)
+        if errors:
+            raise _together(errors)
+        lock = replace(repaired.lock, artifacts=tuple(artifacts))
+        # While the cache is held: what was read for it is needed by nobody else yet.
+        written = write and project.write_lockfile(lock, before=before)
     return Resolution(
         lock=lock,
         changes=diff(repaired.lock, lock),
@@ -145,6 +146,16 @@ def resolve(
         markers=run.markers,
         read_size=run.read_size,
     )
+
+
+@contextmanager
+def _shared_vault(project: Project) -> Iterator[Vault]:
+    """Open the cache, and keep `gc` from removing what is read until it is locked."""
+    with (
+        Vault.open(project.runtime) as vault,
+        vault.layout.mutex(purpose="resolve"),
+    ):
+        yield vault
 
 
 def _readable(before: bytes | None, *, anew: bool) -> Repaired:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from artlock.errors import PolicyError, StaleLockfileError, WorkspaceError
 from artlock.formats.lockfile import parse_lockfile
@@ -28,7 +28,16 @@ if TYPE_CHECKING:
     from artlock.ops.sync_run import SyncRun
     from artlock.ops.vault import Vault
 
-__all__ = ["SyncOptions", "SyncReport", "settled_report", "survey_only", "sync"]
+__all__ = [
+    "SyncOptions",
+    "SyncReport",
+    "prepared",
+    "settled_report",
+    "survey_only",
+    "sync",
+]
+
+Run = TypeVar("Run", bound="SyncRun")
 
 
 def sync(
@@ -60,7 +69,9 @@ def sync(
         known := settled_report(project)
     ):
         return known
-    with _prepared(project, names, options) as run:
+    from artlock.ops.sync_run import SyncRun  # noqa: PLC0415 - not for one with nothing to do
+
+    with prepared(SyncRun, project, names, options) as run:
         report = run.report()
         return run.carry_out(report) if options.write else run.estimated(report)
 
@@ -83,18 +94,28 @@ def survey_only(
     project: Project, names: Sequence[str], options: SyncOptions
 ) -> tuple[SyncPlan, Mapping[str, FileState]]:
     """Return what a sync would do, and what stands at each target; nothing is written."""
-    with _prepared(project, names, options) as run:
+    from artlock.ops.sync_run import SyncRun  # noqa: PLC0415 - not for one with nothing to do
+
+    with prepared(SyncRun, project, names, options) as run:
         return run.report().plan, run.states
 
 
 @contextmanager
-def _prepared(
-    project: Project, names: Sequence[str], options: SyncOptions
-) -> Iterator[SyncRun]:
-    """Open what a sync needs, and hold the workspace's mutex if it writes."""
+def prepared(
+    kind: type[Run], project: Project, names: Sequence[str], options: SyncOptions
+) -> Iterator[Run]:
+    """Open what a run needs, and hold the mutexes of workspace and cache if it writes.
+
+    Raises:
+        ArtlockError: As ``sync``, before anything is written.
+    """
     # Not for a sync that has nothing to do, which is not to load them.
-    from artlock.cache.projects import register  # noqa: PLC0415 - see above
-    from artlock.ops.sync_run import SyncRun  # noqa: PLC0415 - see above
+    from artlock.cache.projects import (  # noqa: PLC0415 - see above
+        needs_of,
+        register,
+        remember_needs,
+    )
+    from artlock.ops.sync_run import locked_digests  # noqa: PLC0415 - see above
     from artlock.ops.vault import Vault  # noqa: PLC0415 - see above
 
     with ExitStack() as stack:
@@ -105,15 +126,18 @@ def _prepared(
         lock = parse_lockfile(lockfile)
         artifacts = _to_sync(project, lock, names, options)
         placements = placements_of(project, lock, artifacts)
-        vault = stack.enter_context(Vault.open(project.runtime.cache_root))
+        vault = stack.enter_context(Vault.open(project.runtime))
         root = stack.enter_context(project.files())
         if options.write:
             # Shared: it keeps `cache prune` from removing what this run counts on.
             stack.enter_context(vault.layout.mutex(purpose="sync"))
             register(vault.layout, project.root)
+            # Before anything is fetched: this run may be killed, and its folder unmounted.
+            before = needs_of(vault.layout, project.root) or frozenset()
+            remember_needs(vault.layout, project.root, before | locked_digests(lock))
             _sweep(vault, root)
         sources = stack.enter_context(Sources(project))
-        yield SyncRun(
+        yield kind(
             project,
             lock,
             vault,

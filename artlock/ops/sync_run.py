@@ -6,11 +6,14 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from artlock.cache.projects import remember_needs
 from artlock.cache.records import Stamp
+from artlock.engine.threads import each
 from artlock.errors import BlobMissingError, ConflictError, WorkspaceError
 from artlock.fs.problems import raising
 from artlock.fs.rename import is_other
 from artlock.fs.walk import stat_many, walk
+from artlock.model.digest import HEX_LENGTHS
 from artlock.model.lock import Kind
 from artlock.model.paths import fold
 from artlock.model.plan import FileState, SyncPlan, plan_sync
@@ -26,6 +29,7 @@ from artlock.ops.workspace import Survey
 if TYPE_CHECKING:
     import os
     from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Set as AbstractSet
 
     from artlock.fs.root import Root
     from artlock.model.digest import Digest
@@ -36,6 +40,7 @@ if TYPE_CHECKING:
     from artlock.ops.sources import Sources
     from artlock.ops.vault import Vault
 
+_BLAKE3 = "blake3:"
 TRASH = ".artlock/trash"
 """Where ``--force`` and ``--exact`` put what they move out of the way, a folder a run."""
 
@@ -70,6 +75,8 @@ class SyncRun:
         )
         self._fetcher = SyncFetch(project, lock, vault, sources, self._pinned)
         self._digests: dict[str, Digest] = {}
+        self._misfits: set[Digest] = set()
+        """Blobs of another size than their rows say."""
         self._artifacts = artifacts
         self._placements = placements
         self._lockfile = lockfile
@@ -85,7 +92,7 @@ class SyncRun:
     def report(self) -> SyncReport:
         """Look at the workspace and decide."""
         return SyncReport(
-            plan=self._plan(),
+            plan=self._agreed(self._plan()),
             artifacts=len(self._artifacts),
             links=sum(1 for a in self._artifacts if _is_link(self._lock, a)),
             weak=sum(
@@ -97,23 +104,31 @@ class SyncRun:
         """Add what carrying it out would ask of the sources."""
         return replace(report, download=self._fetcher.estimate(report.plan.fetch))
 
-    def _plan(self) -> SyncPlan:
+    def _plan(self, rotten: AbstractSet[str] = frozenset()) -> SyncPlan:
         placements = self._placements
-        self._survey.look(placements, in_scope=self._is_in_scope)
+        self._survey.look(placements, in_scope=self._is_in_scope, rotten=rotten)
         known = self._survey.known
         # A blob of another size is not what the row means, whatever its digest.
-        self._digests = {
-            p.target: known[p.target]
-            for p in placements
-            if p.target in known
-            and self._vault.blobs.size_of(known[p.target]) == p.row.size
-        }
-        plan = plan_sync(
+        self._digests = {}
+        self._misfits = set()
+        for placement in placements:
+            digest = known.get(placement.target)
+            if digest is None:
+                continue
+            size = self._vault.blobs.size_of(digest)
+            if size == placement.row.size:
+                self._digests[placement.target] = digest
+            elif size is not None:
+                self._misfits.add(digest)
+        return plan_sync(
             placements,
             self._survey.states,
             leftovers=self._survey.leftovers,
             blob_of=lambda placement: self._digests.get(placement.target),
         )
+
+    def _agreed(self, plan: SyncPlan) -> SyncPlan:
+        """Return the plan if nothing of a person's would be lost, or they said so."""
         if plan.conflicts and not self._options.force and self._options.write:
             number = len(plan.conflicts)
             what, them = ("a file", "it") if number == 1 else (f"{number} files", "them")
@@ -130,6 +145,7 @@ class SyncRun:
         """Do what was planned."""
         plan = report.plan
         refuse_without_space(self._project, plan)
+        self._put_damaged_aside(self._misfits)
         fetched, digests = self._fetcher.fetch(plan.fetch)
         self._digests |= digests
         self._sources.rest()
@@ -150,6 +166,24 @@ class SyncRun:
             fetched_size=sum(item.size for item in fetched.values()),
             trashed=tuple(trashed),
         )
+
+    def _put_damaged_aside(self, digests: AbstractSet[Digest]) -> frozenset[Digest]:
+        """Put blobs aside that are damaged: what is fetched would take their places.
+
+        Returns:
+            Which ones, and those that are not there.
+        """
+        if not digests:
+            return frozenset()
+        bad = set()
+        jobs = self._project.runtime.jobs
+        for outcome in each(self._vault.blobs.verify, sorted(digests), workers=jobs):
+            if outcome.error is not None:
+                raise outcome.error
+            if not outcome.result:
+                bad.add(outcome.item)
+        self._vault.forget(bad)
+        return frozenset(bad)
 
     def _materialize(self, plan: SyncPlan) -> list[str]:
         progress = self._project.runtime.progress
@@ -318,7 +352,14 @@ class SyncRun:
         )
         stamp = stamp_of(self._project, self._sources, self._lockfile) if whole else b""
         done = (stamp, counts) if whole else None
-        update_index(self._project, self._root, self._index, fresh, gone, done)
+        index = update_index(self._project, self._root, self._index, fresh, gone, done)
+        learnt = {
+            bytes.fromhex(known[p.target].hex)
+            for p in self._placements
+            if not p.row.has_blake3 and p.target in known
+        }
+        needs = index.digests() | locked_digests(self._lock) | learnt
+        remember_needs(self._vault.layout, self._project.root, needs)
 
     def _looked(self, target: str) -> Stamp | None:
         """Return how a file looked when its bytes were known, if they were in this run."""
@@ -370,3 +411,15 @@ def _above(path: str) -> Iterator[str]:
 def _is_link(lock: Lockfile, artifact: Artifact) -> bool:
     locked = lock.get(artifact.name)
     return locked is not None and locked.kind is Kind.LINK
+
+
+def locked_digests(lock: Lockfile) -> set[bytes]:
+    """Return the digests that rows name themselves, raw."""
+    start = len(_BLAKE3)
+    end = start + HEX_LENGTHS["blake3"]
+    return {
+        bytes.fromhex(row.checksum[start:end])
+        for artifact in lock.artifacts
+        for row in artifact.objects
+        if row.has_blake3
+    }

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import random
+import stat
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -26,7 +28,7 @@ from artlock.ops.vault import Vault
 from artlock.stores.base import TellsEtag
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from artlock.fs.root import Root
     from artlock.model.digest import Digest
@@ -55,7 +57,8 @@ class VerifyReport:
         size: Their bytes.
         weak: How many of them had no digest or checksum to hold against.
         missing: Subjects that are not there (workspace, cache).
-        errors: What did not hold or could not be read.
+        wrong: Targets, sorted, of those that did not hold or could not be read.
+        errors: Why, in the order of ``wrong``.
     """
 
     place: Place
@@ -63,6 +66,7 @@ class VerifyReport:
     size: int
     weak: int
     missing: tuple[str, ...]
+    wrong: tuple[str, ...]
     errors: tuple[ArtlockError, ...]
 
     @property
@@ -73,11 +77,23 @@ class VerifyReport:
 
 
 def verify(
-    project: Project, names: Sequence[str] = (), *, place: Place = Place.WORKSPACE
+    project: Project,
+    names: Sequence[str] = (),
+    *,
+    place: Place = Place.WORKSPACE,
+    share: float = 1.0,
+    only: Collection[str] | None = None,
 ) -> VerifyReport:
-    """Read every locked object at a place, whole, and hold it against its row.
+    """Read locked objects at a place, whole, and hold each against its row.
 
     Nothing is written, but a damaged blob of the cache is put aside.
+
+    Args:
+        project: The manifest and where it lies.
+        names: Only these artifacts; all if empty.
+        place: Where.
+        share: Which part of the objects, chosen at random; at least one.
+        only: Targets; ``None`` means all.
 
     Raises:
         LockfileError: There is no lockfile, or it is not valid.
@@ -85,20 +101,26 @@ def verify(
     """
     lock = project.read_lockfile()
     placements = placements_of(project, lock, project.chosen(names))
+    if only is not None:
+        placements = [p for p in placements if p.target in only]
+    if share < 1 and placements:
+        number = max(1, round(share * len(placements)))
+        chosen = random.sample(range(len(placements)), number)
+        placements = [placements[position] for position in sorted(chosen)]
     with (
         Sources(project) as sources,
-        Vault.open(project.runtime.cache_root) as vault,
+        Vault.open(project.runtime) as vault,
         project.files() as root,
     ):
         pinned = Pinned(project, lock, sources)
         if place is Place.WORKSPACE:
-            in_workspace = _InWorkspace(root, known_digests(placements, pinned, vault))
+            known = known_digests(placements, pinned, vault)
+            in_workspace = _InWorkspace(root, vault, known)
             return _judged(project, placements, in_workspace.read, place)
         if place is Place.REMOTE:
             at_source = _AtSource(sources, pinned)
             return _judged(project, placements, at_source.read, place)
-        known = known_digests(placements, pinned, vault)
-        in_cache = _InCache(vault, known)
+        in_cache = _InCache(vault, known_digests(placements, pinned, vault))
         return _judged(project, placements, in_cache.read, place)
 
 
@@ -132,13 +154,15 @@ def _judged(
             progress.advance(objects=1, size=item.row.size)
     finally:
         progress.end()
+    errors.sort(key=lambda pair: pair[0])
     return VerifyReport(
         place=place,
         checked=checked,
         size=size,
         weak=weak,
         missing=tuple(sorted(missing)),
-        errors=tuple(error for _, error in sorted(errors, key=lambda pair: pair[0])),
+        wrong=tuple(target for target, _ in errors),
+        errors=tuple(error for _, error in errors),
     )
 
 
@@ -149,14 +173,18 @@ class _InWorkspace:
     (hazard 1.2).
     """
 
-    def __init__(self, root: Root, known: Mapping[str, Digest]) -> None:
+    def __init__(self, root: Root, vault: Vault, known: Mapping[str, Digest]) -> None:
         self._root = root
+        self._vault = vault
         self._known = known
 
     def read(self, placement: Placement) -> int | None:
         """Return the size of a file that held; ``None`` if there is none."""
         target = placement.target
         row = placement.row
+        known = self._known.get(target)
+        if known is not None and self._is_link_to(target, known):
+            return self._linked(placement, known)
         check = Verification(row.tokens, size=row.size, subject=target)
         try:
             with self._root.open_file(target) as fd:
@@ -168,12 +196,33 @@ class _InWorkspace:
             message = f"`{target}` cannot be read: {reason(error)}"
             raise WorkspaceError(message) from error
         verified = check.finish()
-        known = self._known.get(target)
         if known is not None and verified.digest != known:
             raise IntegrityError(
                 subject=target, expected=str(known), actual=str(verified.digest)
             )
         return verified.size
+
+    def _is_link_to(self, target: str, digest: Digest) -> bool:
+        """Tell whether a file is a link to its blob, as `link-mode = "symlink"` makes."""
+        try:
+            found = self._root.lstat(target)
+            if found is None or not stat.S_ISLNK(found.st_mode):
+                return False
+            linked = (self._root.path / target).readlink()
+        except (OSError, WorkspaceError):
+            return False  # whoever opens it says why
+        return linked == self._vault.blobs.path(digest)
+
+    def _linked(self, placement: Placement, digest: Digest) -> int | None:
+        if not self._vault.blobs.has(digest):
+            return None
+        if not self._vault.blobs.verify(digest):
+            raise IntegrityError(
+                subject=placement.target,
+                expected=str(digest),
+                actual="a link to other bytes; they were put aside",
+            )
+        return placement.row.size
 
 
 class _InCache:
@@ -193,7 +242,7 @@ class _InCache:
                 subject=f"{placement.target} in the cache",
                 expected=str(digest),
                 actual="other bytes; the blob was put aside",
-                hint="run `artlock sync` to fetch it again",
+                hint="run `artlock verify --repair --cache` to fetch it again",
             )
         return placement.row.size
 

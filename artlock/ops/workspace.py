@@ -75,26 +75,35 @@ class Survey:
         self.known: dict[str, Digest] = {}
         self.folders: list[str] = []
         self._only_read: list[str] = []
+        self._rotten: AbstractSet[str] = frozenset()
         self._stop = Stop()
 
     def look(
-        self, placements: Sequence[Placement], *, in_scope: Callable[[str], bool]
+        self,
+        placements: Sequence[Placement],
+        *,
+        in_scope: Callable[[str], bool],
+        rotten: AbstractSet[str] = frozenset(),
     ) -> None:
         """Look at every target, and at what artlock wrote that nothing wants any more.
 
         Args:
             placements: What should be there.
             in_scope: Tells of an artifact's name whether its leftovers count.
+            rotten: Targets that were read and are not what is locked. Where they look as
+                they did when their bytes were right, nobody changed them: the disk did.
 
         Raises:
             WorkspaceError: Something cannot be looked at or read.
         """
+        self._rotten = rotten
         with raising(WorkspaceError, "cannot look at the workspace"):
             described = stat_many(self._root, [p.target for p in placements])
         others: list[tuple[Placement, os.stat_result | None]] = []
         for placement, status in zip(placements, described, strict=True):
             entry = None if status is None else self._trusted(placement.target, status)
-            if entry is not None and self._fits(placement, entry):
+            fits = entry is not None and self._fits(placement, entry)
+            if fits and placement.target not in rotten:
                 self.states[placement.target] = FileState.CURRENT
             else:
                 others.append((placement, status))
@@ -133,7 +142,14 @@ class Survey:
             if status is None:
                 continue
             entry = self._trusted(target, status)
-            if entry is not None:
+            if (
+                entry is not None
+                and target in self._rotten
+                and self._fits(placement, entry)
+            ):
+                self.states[target] = FileState.OURS
+                self.stats[target] = status
+            elif entry is not None:
                 digest = Digest.blake3(entry.digest)
                 same = self.known.get(target) == digest and entry.size == placement.row.size
                 self.states[target] = (

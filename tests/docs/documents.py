@@ -21,6 +21,8 @@ _COMMANDS = (
     "artlock diff --json",
     "artlock ls --json",
     "artlock verify --json",
+    "rm data/numbers/one.txt",
+    "artlock verify --repair --json",
     "artlock digest --json",
     "artlock fmt --check --json",
     "artlock doctor --json",
@@ -28,7 +30,9 @@ _COMMANDS = (
     "artlock cache dir --json",
     "artlock cache size --json",
     "artlock cache verify --json",
+    "cp -r . ../gone && artlock -C ../gone sync --quiet; rm -r ../gone",
     "artlock cache prune --dry-run --json",
+    "artlock gc --keep branches --dry-run --json",
     "artlock rm board --json",
     "artlock sync nothing --json",
     "rm -r ../source && mkdir ../source && ln -s / ../source/out",
@@ -37,6 +41,7 @@ _COMMANDS = (
     " >> artifacts.toml",
     "artlock trust --show --json",
     "artlock check --remote --json",
+    "rm data/numbers/one.txt",
     "artlock status --json",
 )
 

@@ -119,6 +119,19 @@ SETTINGS = {
             'artlock add "${PWD%/*}/source/" --name numbers',
         )
     ),
+    "keep-the-cache-small-and-sound.md": Setting(
+        before=(
+            "export ARTLOCK_CACHE_DIR=${PWD%/*}/cache",
+            *_LOCAL,
+            'artlock add "${PWD%/*}/source/" --name numbers',
+            "git add .",
+            "git commit -q -m First",
+            "git checkout -q -b change",
+            "printf 2222 > ../source/two.txt",
+            "artlock update",
+            "git commit -q -a -m Change",
+        )
+    ),
     "private-endpoints-and-trust.md": Setting(
         before=(
             *_STARTED,

@@ -23,6 +23,7 @@ After the first ``-- NAME --`` line come files that are written before the first
 ``replace FILE OLD NEW``             wherever the text stands
 ``remove|mkdir FILE``, ``copy A B``  a folder goes with all that is in it
 ``symlink FILE = TARGET``
+``damage GLOB``                      another last byte in each file, as a bad disk gives it
 ``put URI = TEXT``, ``put URI FILE`` writes an object; its version is ``$VERSION`` then
 ``delete URI``, ``forget URI VER``   deletes an object; deletes one version for good
 ``archive URI = TEXT``               writes an object into an archive class (S3)
@@ -390,6 +391,18 @@ class Transcript:
     def _do_copy(self, rest: str) -> None:
         one, other = rest.split()
         shutil.copyfile(one, other)
+
+    def _do_damage(self, rest: str) -> None:
+        root, pattern = Path(rest).anchor or ".", rest.lstrip("/")
+        found = [path for path in Path(root).glob(pattern) if path.is_file()]
+        assert found, f"there is no `{rest}`"
+        for path in found:
+            before = path.stat()
+            path.chmod(0o600)
+            data = path.read_bytes()
+            path.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+            path.chmod(before.st_mode)
+            os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
 
     def _do_symlink(self, rest: str) -> None:
         name, _, target = rest.partition(" = ")

@@ -21,6 +21,7 @@ SUMMARIES = {
     "verify": "Read bytes again and compare them with the lockfile.",
     "digest": "Print the content digest and the pin digest.",
     "cache": "Look at the cache, check it, make room.",
+    "gc": "Remove what no project needs from the cache.",
     "trust": "Trust this project's endpoints and identities.",
     "doctor": "Tell what this machine can reach, and what is missing.",
     "fmt": "Write both files in canonical form.",
@@ -63,6 +64,8 @@ def load(name: str) -> click.Command | None:
             from artlock.cli.commands.digest import digest as found
         case "cache":
             from artlock.cli.commands.cache import cache as found
+        case "gc":
+            from artlock.cli.commands.gc import gc as found
         case "trust":
             from artlock.cli.commands.trust import trust as found
         case "doctor":

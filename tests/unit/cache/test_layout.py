@@ -8,7 +8,7 @@ import pytest
 from artlock.cache import layout as module
 from artlock.cache.blobs import BlobCache
 from artlock.cache.layout import CacheLayout, default_root
-from artlock.cache.projects import register
+from artlock.cache.projects import note_missed, register, remember_needs
 from artlock.cache.ranges import PartialFile, object_key
 from artlock.errors import CacheError
 from artlock.model.digest import Digest
@@ -68,6 +68,9 @@ def test_the_drawing_is_what_lies_on_the_disk(layout: CacheLayout, source: str) 
         BlobCache(layout).quarantine(blob)
         batch.put([b"text"], Tokens(), size=4, subject="x")
     register(layout, layout.root)
+    remember_needs(layout, layout.root, [b"1" * 32])
+    note_missed(layout, layout.root, is_there=False)
+    (layout.discarded / f"{blob.hex}-01234567").touch()
     partial = PartialFile(
         layout, object_key("i", "u", "1", 3), 3, tokens=Tokens(), subject="x"
     )
@@ -93,6 +96,8 @@ def test_2_14_only_this_user_can_write_whatever_the_umask(tmp_path: Path) -> Non
         with BlobCache(layout).batch() as batch:
             batch.put([b"text"], Tokens(), size=4, subject="x")
         register(layout, tmp_path)
+        remember_needs(layout, tmp_path, [b"1" * 32])
+        note_missed(layout, tmp_path, is_there=False)
         with layout.mutex(purpose="sync"):
             pass
         PartialFile(layout, "k", 3, tokens=Tokens(), subject="x").close()

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from artlock.cache.database import Database
+from artlock.cache.database import Database, proof
 from artlock.cache.pins import KEY_LENGTH, pin_key
-from artlock.cache.records import BlobRecords, Stamp, proof
+from artlock.cache.records import BlobRecords, Stamp
 from artlock.cache.seen import SeenIndex
 from artlock.model.digest import Digest
 from artlock.model.lock import LockedObject
@@ -82,7 +82,7 @@ def test_3_25_a_blob_record_that_is_not_whole_is_not_believed(database: Database
 
     database.run(spoil, otherwise=None)
     assert records.get(digest) is None
-    assert proof(b"x", 1) is None
+    assert proof(b"x", 1, key=bytes(32)) is None
 
 
 @pytest.mark.parametrize("damage", ["zeros", "text", "cut", "flipped", "table"])

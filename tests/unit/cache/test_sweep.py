@@ -6,26 +6,22 @@ import pytest
 
 from artlock.cache.blobs import BlobCache
 from artlock.cache.layout import CacheLayout
-from artlock.cache.projects import forget, known_projects, register
-from artlock.cache.sweep import prune, stored_blobs, sweep, usage
+from artlock.cache.projects import (
+    forget,
+    known_projects,
+    needs_of,
+    note_missed,
+    register,
+    remember_needs,
+)
+from artlock.cache.sweep import sweep, usage
 from artlock.errors import CacheError
 from artlock.fs.temporary import Names
-from artlock.model.digest import Digest
-from artlock.model.tokens import Tokens
+from tests.unit.cache.conftest import fill
 
 DAY = 24 * 3600.0
 NOW = time.time() + 2 * DAY
 LONG_AGO = 10.0**9
-
-
-def fill(cache: BlobCache, count: int) -> list[Digest]:
-    digests = []
-    for number in range(count):
-        with cache.batch() as batch:
-            data = bytes([number]) * 10
-            digests.append(batch.put([data], Tokens(), size=10, subject="x").digest)
-        time.sleep(0.012)  # used one after the other, by the coarsest clock of a kernel
-    return digests
 
 
 def test_an_empty_cache_holds_nothing(tmp_path: Path) -> None:
@@ -40,59 +36,16 @@ def test_usage_counts_everything(cache: BlobCache) -> None:
     (layout.partial / "k").mkdir()
     (layout.partial / "k" / "p").write_bytes(b"345")
     cache.quarantine(digests[0])
+    (layout.discarded / "x").write_bytes(b"1234")
     (layout.root / "v0").mkdir()
     (layout.blobs / "README").touch()
     (layout.blobs / "ab").mkdir(exist_ok=True)
     (layout.blobs / "ab" / "README").touch()
     found = usage(layout)
     assert (found.blobs, found.blob_size) == (2, 20)
-    assert (found.incoming_size, found.quarantine_size) == (5, 10)
+    assert (found.incoming_size, found.discarded_size) == (5, 4)
+    assert (found.quarantined, found.quarantine_size) == (1, 10)
     assert found.other_versions == (layout.root / "v0",)
-
-
-def test_what_is_needed_stays(cache: BlobCache) -> None:
-    digests = fill(cache, 3)
-    found = prune(cache.layout, keep={digests[1]}, now_s=NOW)
-    assert [blob.digest for blob in found.removed] == [digests[0], digests[2]]
-    assert (found.size, found.kept_size) == (20, 10)
-    assert {blob.digest for blob in stored_blobs(cache.layout)} == {digests[1]}
-
-
-def test_3_16_what_is_young_stays(cache: BlobCache) -> None:
-    fill(cache, 2)
-    assert prune(cache.layout, keep=set(), now_s=time.time()).removed == ()
-    assert len(prune(cache.layout, keep=set(), now_s=NOW, grace_s=3 * DAY).removed) == 0
-    assert len(list(stored_blobs(cache.layout))) == 2
-
-
-def test_the_least_recently_used_go_until_the_rest_fits(cache: BlobCache) -> None:
-    digests = fill(cache, 4)
-    os.utime(cache.path(digests[0]))  # used just now
-    found = prune(cache.layout, keep=set(), now_s=NOW, max_size=25)
-    assert [blob.digest for blob in found.removed] == digests[1:3]
-    assert found.kept_size == 20
-    assert prune(cache.layout, keep=set(), now_s=NOW, max_size=20).removed == ()
-
-
-def test_a_dry_run_only_tells(cache: BlobCache) -> None:
-    fill(cache, 2)
-    told: list[Digest] = []
-    found = prune(
-        cache.layout,
-        keep=set(),
-        now_s=NOW,
-        dry_run=True,
-        on_removed=lambda blob: told.append(blob.digest),
-    )
-    assert [blob.digest for blob in found.removed] == told
-    assert len(list(stored_blobs(cache.layout))) == 2
-
-
-def test_3_17_links_decide_nothing(cache: BlobCache, tmp_path: Path) -> None:
-    needed, other = fill(cache, 2)
-    os.link(cache.path(other), tmp_path / "link")
-    prune(cache.layout, keep={needed}, now_s=NOW)
-    assert {blob.digest for blob in stored_blobs(cache.layout)} == {needed}
 
 
 def name_of_an_ended_process() -> str:
@@ -135,14 +88,16 @@ def test_3_12_partials_can_be_resumed_for_a_week(layout: CacheLayout) -> None:
 
 def test_projects_are_known_once_each(layout: CacheLayout, tmp_path: Path) -> None:
     assert known_projects(layout) == ()
-    (tmp_path / "one").mkdir()
     for name in ("two", "one", "one"):
         register(layout, tmp_path / name)
     found = known_projects(layout)
-    assert [(p.path.name, p.exists) for p in found] == [("one", True), ("two", False)]
+    assert [(p.path.name, p.missed_s) for p in found] == [("one", None), ("two", None)]
     assert abs(found[0].seen_s - time.time()) < 60
-    forget(layout, tmp_path / "two")
-    forget(layout, tmp_path / "two")
+    remember_needs(layout, tmp_path / "two", [])
+    note_missed(layout, tmp_path / "two", is_there=False)
+    assert forget(layout, tmp_path / "two")
+    assert not forget(layout, tmp_path / "two")
+    assert len(list(layout.projects.iterdir())) == 1
     assert [p.path.name for p in known_projects(layout)] == ["one"]
 
 
@@ -170,13 +125,58 @@ def test_a_path_of_any_bytes_is_kept(layout: CacheLayout, tmp_path: Path) -> Non
     project.mkdir()
     register(layout, project)
     assert known_projects(layout)[0].path == project
-    assert known_projects(layout)[0].exists
 
 
 def test_a_cache_that_is_gone_is_an_error(tmp_path: Path) -> None:
     layout = CacheLayout(tmp_path / "none")
     with pytest.raises(CacheError, match="cannot register"):
         register(layout, tmp_path)
+    with pytest.raises(CacheError, match="cannot remember what"):
+        remember_needs(layout, tmp_path, [b"1" * 32])
+    with pytest.raises(CacheError, match="cannot remember whether"):
+        note_missed(layout, tmp_path, is_there=False)
     with pytest.raises(CacheError, match="cannot read which projects"):
         known_projects(layout)
     assert sweep(layout, now_s=NOW) == 0
+
+
+def test_3_17_what_a_project_needed_is_remembered(
+    layout: CacheLayout, tmp_path: Path
+) -> None:
+    one, two = bytes([1]) * 32, bytes([2]) * 32
+    assert needs_of(layout, tmp_path) is None
+    remember_needs(layout, tmp_path, [two, one, two])
+    assert needs_of(layout, tmp_path) == frozenset({one, two})
+    (record,) = layout.projects.iterdir()
+    before = record.stat()
+    remember_needs(layout, tmp_path, [one, two])
+    assert record.stat() == before
+    remember_needs(layout, tmp_path, [])
+    assert needs_of(layout, tmp_path) == frozenset()
+    assert list(layout.temporary.iterdir()) == []
+
+
+@pytest.mark.parametrize("cut", [0, 31, 33, 64])
+def test_3_17_needs_that_were_cut_short_say_nothing(
+    layout: CacheLayout, tmp_path: Path, cut: int
+) -> None:
+    remember_needs(layout, tmp_path, [bytes([1]) * 32, bytes([2]) * 32])
+    (record,) = layout.projects.iterdir()
+    record.write_bytes(record.read_bytes()[:cut])
+    assert needs_of(layout, tmp_path) is None
+
+
+def test_3_17_since_when_a_project_is_missed_is_remembered(
+    layout: CacheLayout, tmp_path: Path
+) -> None:
+    register(layout, tmp_path)
+    note_missed(layout, tmp_path, is_there=False)
+    (record,) = layout.projects.glob("*.missed")
+    os.utime(record, (LONG_AGO, LONG_AGO))
+    note_missed(layout, tmp_path, is_there=False)
+    assert known_projects(layout)[0].missed_s == LONG_AGO
+    note_missed(layout, tmp_path, is_there=True)
+    assert known_projects(layout)[0].missed_s is None
+    note_missed(layout, tmp_path, is_there=False)
+    register(layout, tmp_path)
+    assert known_projects(layout)[0].missed_s is None

@@ -152,3 +152,23 @@ def test_3_6_a_note_that_cannot_be_wiped_lets_go_all_the_same(tmp_path: Path) ->
         os.close(mutex._fd)  # so that neither wiping nor closing can succeed
     with Mutex(path, purpose="sync", wait_s=0):
         pass
+
+
+def test_3_16_a_mutex_tells_whether_it_keeps_anybody_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Mutex(tmp_path / "mutex", purpose="gc") as mutex:
+        assert mutex.excludes()
+        with (
+            pytest.raises(WorkspaceError),
+            Mutex(tmp_path / "mutex", purpose="x", wait_s=0),
+        ):
+            pass
+
+    def refuse(_fd: int, _how: int) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    for answer in (refuse, lambda _fd, _how: None):
+        monkeypatch.setattr(fcntl, "flock", answer)
+        with Mutex(tmp_path / "mutex", purpose="gc") as mutex:
+            assert not mutex.excludes()

@@ -1,13 +1,11 @@
-"""cache, edit, fmt, repair, trust: what keeps a project and a machine in order."""
+"""edit, fmt, repair, trust: what keeps a project and a machine in order."""
 
 import os
-import shutil
 from pathlib import Path
 
 import pytest
 
 from artlock.errors import (
-    CacheError,
     ConfigError,
     LockfileError,
     ManifestError,
@@ -18,7 +16,6 @@ from artlock.errors import (
 from artlock.formats.lockfile import parse_lockfile
 from artlock.formats.trust import trust_path
 from artlock.ops import edit
-from artlock.ops.cache import cache_usage, prune_cache, verify_cache
 from artlock.ops.check import check
 from artlock.ops.doctor import Health, diagnose, exit_code_of
 from artlock.ops.edit import Addition, add, project_name, remove, start_project
@@ -35,104 +32,6 @@ def locked(bench: Workbench, **files: str) -> None:
     bench.put(**(files or {"a": "1", "b": "2"}))
     bench.declare_files()
     bench.update(allow_shrink=True)
-
-
-# cache
-
-
-def pruned(bench: Workbench, *, max_size: int | None = None, grace_s: float = 0.0) -> int:
-    found, _ = prune_cache(
-        bench.project().runtime, max_size=max_size, grace_s=grace_s, dry_run=False
-    )
-    return len(found.removed)
-
-
-def test_3_17_what_a_project_locks_is_never_pruned(bench: Workbench) -> None:
-    locked(bench)
-    bench.sync()
-    assert pruned(bench, max_size=0) == 0
-    assert bench.cached() == {"1", "2"}
-
-
-def test_3_17_what_another_project_needs_stays(bench: Workbench, tmp_path: Path) -> None:
-    locked(bench)
-    bench.sync()
-    other = Workbench(tmp_path / "other")
-    bench.cache.mkdir(mode=0o700, exist_ok=True)
-    other.cache.symlink_to(bench.cache)
-    other.put(c="3")
-    other.declare_files()
-    other.resolve()
-    other.sync()
-    shutil.rmtree(bench.source)
-    bench.declare()
-    bench.resolve()
-    bench.sync()
-    assert pruned(other) == 2
-    assert other.cached() == {"3"}
-
-
-def test_what_is_in_a_workspace_stays_although_the_lockfile_moved_on(
-    bench: Workbench,
-) -> None:
-    locked(bench, a="1")
-    bench.sync()
-    locked(bench, a="2")
-    assert pruned(bench) == 0
-    bench.sync()
-    assert pruned(bench) == 1
-    assert bench.cached() == {"2"}
-
-
-def test_what_was_used_lately_stays(bench: Workbench) -> None:
-    locked(bench, a="1")
-    bench.sync()
-    locked(bench, a="2")
-    bench.sync()
-    assert pruned(bench, grace_s=3600) == 0
-    assert bench.cached() == {"1", "2"}
-
-
-def test_rows_without_a_digest_need_what_is_in_the_workspace(bench: Workbench) -> None:
-    locked(bench, a="1")
-    bench.sync()
-    usage = cache_usage(bench.project().runtime)
-    assert (usage.blobs, usage.blob_size) == (1, 1)
-
-
-def test_3_17_a_project_that_is_not_there_stops_the_pruning(
-    bench: Workbench, tmp_path: Path
-) -> None:
-    other = Workbench(tmp_path / "other")
-    bench.cache.mkdir(mode=0o700, exist_ok=True)
-    other.cache.symlink_to(bench.cache)
-    locked(other)
-    other.sync()
-    runtime = other.project().runtime
-    other.root.rename(tmp_path / "unmounted")
-    with pytest.raises(CacheError, match="is not there now"):
-        prune_cache(runtime, max_size=None, grace_s=0, dry_run=False)
-    assert bench.cached() == {"1", "2"}
-
-
-def test_a_lockfile_that_cannot_be_read_stops_the_pruning(bench: Workbench) -> None:
-    locked(bench)
-    bench.sync()
-    bench.lockfile.write_text("nonsense")
-    with pytest.raises(CacheError, match="nobody knows what it needs"):
-        pruned(bench)
-    assert bench.cached() == {"1", "2"}
-
-
-def test_every_blob_is_read_and_damaged_ones_are_put_aside(bench: Workbench) -> None:
-    locked(bench)
-    assert verify_cache(bench.project().runtime).intact == 2
-    blob = bench.blobs()[0]
-    blob.chmod(0o644)
-    blob.write_text("x")
-    found = verify_cache(bench.project().runtime)
-    assert (found.intact, len(found.damaged)) == (1, 1)
-    assert len(bench.blobs()) == 1
 
 
 # edit

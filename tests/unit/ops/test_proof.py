@@ -22,9 +22,9 @@ from artlock.model.objects import ObjectInfo
 from artlock.model.tokens import Tokens
 from artlock.model.uri import Uri
 from artlock.ops import fetch as fetching
-from artlock.ops.cache import prune_cache
 from artlock.ops.drift import DriftReport, find_drift
 from artlock.ops.fetch import LARGE, Wanted
+from artlock.ops.gc import GcOptions, collect
 from artlock.ops.resolve import Pins
 from artlock.ops.rows import same_state
 from artlock.ops.sync import SyncOptions
@@ -297,8 +297,7 @@ def test_a_source_that_cannot_be_opened_does_not_stop_the_others(bench: Workbenc
 
 def pruned(bench: Workbench) -> int:
     runtime = bench.project().runtime
-    found, _ = prune_cache(runtime, max_size=None, grace_s=-1, dry_run=False)
-    return len(found.removed)
+    return len(collect(runtime, GcOptions(grace_s=-1)).choice.removed)
 
 
 def test_3_17_what_rows_without_a_digest_gave_is_not_pruned(bench: Workbench) -> None:
@@ -315,5 +314,5 @@ def test_3_17_what_rows_without_a_digest_gave_is_not_pruned(bench: Workbench) ->
     runtime = bench.project().runtime
     (bench.root / "artifacts.toml").write_text("nonsense")
     with pytest.raises(CacheError, match="nobody knows what it needs"):
-        prune_cache(runtime, max_size=None, grace_s=-1, dry_run=False)
+        collect(runtime, GcOptions(grace_s=-1))
     assert bench.cached() == {"four"}
