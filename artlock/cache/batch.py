@@ -140,7 +140,7 @@ class Batch:
             verified = check.finish()
         except IntegrityError as error:
             if keep_refused:
-                error.kept = self._evidence.keep_bytes(first, check.digest)
+                error.kept = _text(self._evidence.keep_bytes(first, check.digest))
             raise
         if verified.digest not in self._waiting:
             name, fd = self._create(size)
@@ -174,7 +174,7 @@ class Batch:
             except IntegrityError as error:
                 if keep_refused:
                     path = Path(self._home + name)
-                    error.kept = self._evidence.keep_file(path, check.digest)
+                    error.kept = _text(self._evidence.keep_file(path, check.digest))
                 raise
             self._barrier.written(fd)
         self._add(verified.digest, _Waiting(name))
@@ -311,6 +311,10 @@ def unwritable(error: OSError, needed: int | None) -> CacheError:
     """Return the error for a write that failed, for an object of ``needed`` bytes."""
     message = f"cannot write to the cache: {reason(error)}"
     return CacheError(message, hint=hint(error, needed=needed, option=OPTION))
+
+
+def _text(path: Path | None) -> str | None:
+    return None if path is None else str(path)
 
 
 def _pieces(chunks: Iterable[Buffer]) -> Iterator[Buffer]:
