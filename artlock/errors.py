@@ -37,7 +37,6 @@ from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from pathlib import PurePath
 
 EXIT_OK = 0
 EXIT_NO = 1
@@ -159,7 +158,7 @@ class IntegrityError(ArtlockError):
         self.subject = subject
         self.expected = expected
         self.actual = actual
-        self.kept: PurePath | None = None
+        self.kept: str | None = None
 
     def facts(self) -> dict[str, object]:
         """Return subject, expected and actual, and where the bytes are."""
@@ -167,7 +166,7 @@ class IntegrityError(ArtlockError):
             "subject": self.subject,
             "expected": self.expected,
             "actual": self.actual,
-            "kept": None if self.kept is None else str(self.kept),
+            "kept": self.kept,
         }
 
 

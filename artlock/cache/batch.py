@@ -144,7 +144,7 @@ class Batch:
             verified = check.finish()
         except IntegrityError as error:
             if keep_refused:
-                error.kept = self._evidence.keep_bytes(first, check.digest)
+                error.kept = _text(self._evidence.keep_bytes(first, check.digest))
             raise
         if verified.digest not in self._waiting:
             name, fd = self._create(size)
@@ -178,7 +178,7 @@ class Batch:
             except IntegrityError as error:
                 if keep_refused:
                     path = Path(self._home + name)
-                    error.kept = self._evidence.keep_file(path, check.digest)
+                    error.kept = _text(self._evidence.keep_file(path, check.digest))
                 raise
             self._barrier.written(fd)
         self._add(verified.digest, _Waiting(name))
@@ -346,6 +346,10 @@ def _digest_of(path: str) -> Digest:
     finally:
         os.close(fd)
     return Digest.blake3(hasher.digest())
+
+
+def _text(path: Path | None) -> str | None:
+    return None if path is None else str(path)
 
 
 def _pieces(chunks: Iterable[Buffer]) -> Iterator[Buffer]:

@@ -58,7 +58,7 @@ def emptied(bench: Workbench) -> None:
 
 
 @pytest.mark.usefixtures("another_home")
-@pytest.mark.parametrize("key", [bytes(32), os.urandom(32)])
+@pytest.mark.parametrize("key", [bytes(32), os.urandom(32)], ids=["zeros", "random"])
 def test_3_20_a_row_does_not_lead_to_bytes_that_its_digest_denies(
     bench: Workbench, key: bytes
 ) -> None:

@@ -2,26 +2,22 @@
 
 import base64
 import gzip
-import ipaddress
 import json
 import os
 import re
-import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.x509.oid import NameOID
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from artlock.errors import (
     AccessDeniedError,
@@ -42,7 +38,6 @@ from artlock.model.verification import Verification
 from artlock.stores.base import Pin, Span, StoreContext
 from artlock.stores.gcs import GcsStore
 from artlock.stores.retry import Retrying
-from testbed import http_server
 from testbed.fake_gcs import FakeGCS
 from testbed.faults import Fault
 from testbed.http_server import HttpServer
@@ -816,52 +811,8 @@ def tokens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[TokenSer
     server.stop()
 
 
-def _signed_context(folder: Path, **_: bool) -> tuple[ssl.SSLContext, Path]:
-    """Return a context whose certificate is signed by another, and that other one.
-
-    obstore does not take a certificate that signed itself for a server's.
-    """
-    now = datetime.now(UTC)
-    day = timedelta(days=1)
-    keys = [ec.generate_private_key(ec.SECP256R1()) for _ in range(2)]
-    names = [
-        x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
-        for text in ("artlock testbed authority", "artlock testbed server")
-    ]
-    certificates = []
-    for index, name in enumerate(names):
-        address = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
-        builder = (
-            x509.CertificateBuilder()
-            .subject_name(name)
-            .issuer_name(names[0])
-            .public_key(keys[index].public_key())
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(now - day)
-            .not_valid_after(now + day)
-            .add_extension(x509.SubjectAlternativeName([address]), critical=False)
-            .add_extension(
-                x509.BasicConstraints(ca=index == 0, path_length=None), critical=True
-            )
-        )
-        certificate = builder.sign(keys[0], hashes.SHA256())
-        certificates.append(certificate.public_bytes(serialization.Encoding.PEM))
-    authority, server = folder / "authority.pem", folder / "server.pem"
-    authority.write_bytes(certificates[0])
-    key = keys[1].private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
-    )
-    server.write_bytes(certificates[1] + key)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(server)
-    return context, authority
-
-
 @pytest.fixture
-def secure(monkeypatch: pytest.MonkeyPatch) -> Iterator[HttpServer]:
-    monkeypatch.setattr(http_server, "loopback_context", _signed_context)
+def secure() -> Iterator[HttpServer]:
     with HttpServer(tls=True) as server:
         yield server
 

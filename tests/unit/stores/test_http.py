@@ -660,7 +660,10 @@ def test_a_body_in_chunks_of_another_size_is_another_state(web: Web, size: int) 
             read(store, Pin(uri=uri, size=size))
 
 
-def test_small_chunks_come_in_large_pieces(web: Web) -> None:
+def test_small_chunks_come_in_large_pieces(
+    web: Web, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store_module, "_LONGEST_SILENCE_S", 60.0)
     chunk = b"400\r\n" + bytes(1024) + b"\r\n"
     with canned(CHUNKED + chunk * 3000 + b"0\r\n\r\n") as url:
         store, uri = web.open(url)
