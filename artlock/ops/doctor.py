@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -20,6 +20,7 @@ from artlock.errors import (
 )
 from artlock.fs.space import free_space
 from artlock.gitio.repository import is_ignored, is_tracked, repository_root
+from artlock.model.secrets import redact, secrets_of
 from artlock.ops.project import LOCKFILE, MANIFEST, STATE
 from artlock.ops.sources import Sources
 from artlock.ops.trusting import trust_report
@@ -78,7 +79,8 @@ def diagnose(runtime: Runtime, project: Project | None) -> tuple[Diagnosis, ...]
             found += look()
         except ArtlockError as error:
             found.append(_failure(error.code, error))
-    return tuple(found)
+    secrets = secrets_of(runtime.environ)
+    return tuple(replace(one, text=redact(one.text, secrets)) for one in found)
 
 
 def _failure(subject: str, error: ArtlockError) -> Diagnosis:
