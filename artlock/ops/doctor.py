@@ -23,7 +23,7 @@ from artlock.gitio.repository import is_ignored, is_tracked, repository_root
 from artlock.model.secrets import redact, secrets_of
 from artlock.ops.project import LOCKFILE, MANIFEST, STATE
 from artlock.ops.sources import Sources
-from artlock.ops.trusting import trust_report
+from artlock.ops.trusting import refuse_foreign, trust_report
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -138,6 +138,7 @@ def _trust(project: Project) -> Iterator[Diagnosis]:
 
 
 def _sources(project: Project) -> Iterator[Diagnosis]:
+    refuse_foreign(project)
     with Sources(project) as sources:
         for artifact in project.manifest.artifacts:
             if artifact.is_link:
