@@ -22,10 +22,11 @@ _PARAMETER = re.compile(
     rf"([?&;][^=&;?\s`'\"]{{0,64}}?{_TELLING}=)[^&;\s`'\"<>]+", re.IGNORECASE
 )
 _HEADER = re.compile(
-    r"(\b(?:proxy-)?authorization|\b(?:set-)?cookie|\bx-amz-security-token)"
-    r"(['\"]?\s{0,4}[:=,]\s{0,4}(?:b(?=['\"]))?['\"]?)[^\r\n'\"`]+",
+    r"(?<![.\w-])((?:proxy-)?authorization|(?:set-)?cookie|x-amz-security-token)"
+    r"((?:['\"]?\s{0,4}[:=]|['\"],)\s{0,4}(?:b(?=['\"]))?['\"]?)[^\r\n'\"`]+",
     re.IGNORECASE,
 )
+"""Behind a dot it is the name of a setting, as in ``headers.Cookie: is a credential``."""
 _SECRET_NAME = re.compile(
     r"TOKEN|SECRET|PASSWORD|PASSWD|API_?KEY|ACCESS_?KEY|CREDENTIAL", re.IGNORECASE
 )

@@ -111,9 +111,8 @@ def _foreign_owner(project: Project) -> Owner | None:
         return None  # it was read a moment ago; whoever reads it again says what is wrong
     if not owners:
         return None
-    uid = min(owners)
-    named = ("owner", str(uid)) in rules_of(environ).settings
-    return Owner(uid=uid, trusted=named or _is_recorded(project))
+    named = {("owner", str(uid)) for uid in owners} <= rules_of(environ).settings
+    return Owner(uid=min(owners), trusted=named or _is_recorded(project))
 
 
 def is_trusted(project: Project) -> bool:

@@ -37,6 +37,8 @@ def test_5_7_credentials_are_taken_out_of_text(text: str, shown: str) -> None:
         "mail@example.com",
         "there are no Google credentials to read `gs://b/k`",
         "a token: `blake3:00`",
+        "artifacts.a.headers.Authorization: is a credential; write `${NAME}`",
+        "headers.Authorization, headers.Cookie in `artifacts.toml` is not trusted",
     ],
 )
 def test_what_is_no_credential_stays(text: str) -> None:
