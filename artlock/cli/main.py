@@ -13,7 +13,7 @@ import click
 from artlock import __version__
 from artlock.cli import commands
 from artlock.cli.options import shared_options
-from artlock.cli.output import Output, escape, silence
+from artlock.cli.output import Output, escape, safe, silence
 from artlock.errors import (
     EXIT_INCOMPLETE,
     EXIT_INTERRUPTED,
@@ -172,11 +172,11 @@ def _defect(output: Output, error: Exception, arguments: Sequence[str]) -> int:
 
     failure = ArtlockError(
         f"a defect in artlock: {type(error).__name__}: {error}",
-        hint="the report above has no credentials in it beyond the command line; send it "
+        hint="the report above should have no credentials in it; look once, and send it "
         "with the version that `artlock --version` prints",
     )
     failure.code = "internal-error"  # type: ignore[misc] # this one instance
-    click.echo(escape("".join(traceback.format_exception(error))), err=True)
-    click.echo(f"artlock {__version__}: {escape(' '.join(arguments))}", err=True)
+    click.echo(safe("".join(traceback.format_exception(error))), err=True)
+    click.echo(f"artlock {__version__}: {safe(' '.join(arguments))}", err=True)
     output.error(failure)
     return EXIT_INCOMPLETE

@@ -130,15 +130,23 @@ class Shell:
             may_fork=True,
         )
 
-    def project(self) -> Project:
+    def project(self, *, of_anybody: bool = False) -> Project:
         """Return the project that this command is about.
+
+        Args:
+            of_anybody: Also if its manifest is another user's, who is not trusted.
 
         Raises:
             ManifestError: There is none here or above, or it is not valid.
+            PolicyError: It is another user's.
         """
         from artlock.ops.project import Project  # noqa: PLC0415 - not for --help
+        from artlock.ops.trusting import refuse_foreign  # noqa: PLC0415 - likewise
 
-        return Project.open(self.directory, self.runtime())
+        project = Project.open(self.directory, self.runtime())
+        if not of_anybody:
+            refuse_foreign(project)
+        return project
 
 
 def command(

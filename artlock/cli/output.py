@@ -1,7 +1,9 @@
 """Every printed word goes through here: data to stdout, talk to stderr.
 
 Names come from stores and from other people's lockfiles, so control characters are shown
-as escapes and never reach the terminal (hazards 2.5, 5.30). Colour adds no meaning.
+as escapes and never reach the terminal (hazards 2.5, 5.30). Talk and errors also have texts
+of libraries in them, so they go through the one redactor (hazard 5.7); data is what was
+locked, and stays as it is. Colour adds no meaning.
 """
 
 from __future__ import annotations
@@ -13,6 +15,8 @@ import sys
 from typing import TYPE_CHECKING, TextIO
 
 import click
+
+from artlock.model.secrets import redact, secrets_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -37,6 +41,11 @@ def escape_line(text: str) -> str:
     return escape(text).replace("\n", "\\n")
 
 
+def safe(text: str) -> str:
+    """Return ``text`` without credentials, those of this environment included, escaped."""
+    return escape(redact(text, secrets_of(os.environ)))
+
+
 def human_size(size: int) -> str:
     """Return bytes in decimal units: ``999 B``, ``1.2 kB``, ``3.4 GB``."""
     value = float(size)
@@ -55,6 +64,17 @@ def count(number: int, noun: str) -> str:
 def silence(stream: TextIO) -> None:
     """Let what is still written to ``stream`` go nowhere: who read it has gone."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def _redacted(value: object) -> object:
+    """Return what JSON holds with every text in it redacted."""
+    if isinstance(value, str):
+        return redact(value, secrets_of(os.environ))
+    if isinstance(value, dict):
+        return {key: _redacted(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_redacted(inner) for inner in value]
+    return value
 
 
 class Output:
@@ -123,7 +143,7 @@ class Output:
         if self.as_json:
             described = {"code": error.code, "message": error.message, "hint": error.hint}
             facts = {**described, **error.facts(), "exit_code": error.exit_code}
-            self.document("error", {"error": facts})
+            self.document("error", {"error": _redacted(facts)})
         if isinstance(error, ManyErrors):
             self._many(error)
             return
@@ -185,7 +205,7 @@ class Output:
 
     def _talk(self, text: str) -> None:
         self.before_talk()
-        self._write(sys.stderr, text)
+        self._write(sys.stderr, redact(text, secrets_of(os.environ)))
 
     def _write(self, stream: TextIO, text: str) -> None:
         try:

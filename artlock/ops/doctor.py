@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 import stat
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -25,10 +25,11 @@ from artlock.fs.root import Root
 from artlock.fs.space import free_space
 from artlock.fs.walk import stat_many
 from artlock.gitio.repository import is_ignored, is_tracked, repository_root
+from artlock.model.secrets import redact, secrets_of
 from artlock.ops.placements import placements_of
 from artlock.ops.project import LOCKFILE, MANIFEST, STATE
 from artlock.ops.sources import Sources
-from artlock.ops.trusting import trust_report
+from artlock.ops.trusting import refuse_foreign, trust_report
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -85,7 +86,8 @@ def diagnose(runtime: Runtime, project: Project | None) -> tuple[Diagnosis, ...]
             found += look()
         except ArtlockError as error:
             found.append(_failure(error.code, error))
-    return tuple(found)
+    secrets = secrets_of(runtime.environ)
+    return tuple(replace(one, text=redact(one.text, secrets)) for one in found)
 
 
 def _failure(subject: str, error: ArtlockError) -> Diagnosis:
@@ -166,6 +168,7 @@ def _links(project: Project) -> Iterator[Diagnosis]:
 
 
 def _sources(project: Project) -> Iterator[Diagnosis]:
+    refuse_foreign(project)
     with Sources(project) as sources:
         for artifact in project.manifest.artifacts:
             if artifact.is_link:

@@ -17,6 +17,7 @@ from artlock.model.manifest import DEFAULT_FOLDER
 from artlock.model.uri import Uri
 from artlock.ops.project import LOCKFILE, MANIFEST, STATE, Project, find_root, read_manifest
 from artlock.ops.resolve import Resolution, resolve
+from artlock.ops.trusting import refuse_foreign
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -151,6 +152,7 @@ def _edited(
     so that order is safe wherever a crash falls.
     """
     project = Project.of(root, after, runtime)
+    refuse_foreign(project)
     if not resolve_it:
         if write:
             _replace_manifest(project, before, after)

@@ -7,7 +7,7 @@ import stat
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from artlock.errors import ConfigError
+from artlock.errors import ConfigError, PolicyError
 from artlock.formats.trust import format_trust, parse_trust, parse_trust_rules, trust_path
 from artlock.fs.atomic import replace_file
 from artlock.model.trust import (
@@ -17,12 +17,29 @@ from artlock.model.trust import (
     fingerprint,
     sensitive_settings,
 )
+from artlock.ops.project import MANIFEST
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
     from artlock.ops.project import Project
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Owner:
+    """Another user, who can change the manifest.
+
+    Attributes:
+        uid: Of that user.
+        trusted: Whether this user, or ``ARTLOCK_TRUST``, agreed to that.
+    """
+
+    uid: int
+    trusted: bool
+
+    def __str__(self) -> str:
+        return f"uid {self.uid}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,11 +50,13 @@ class TrustReport:
         settings: Each sensitive setting, sorted by artifact.
         trusted: Whether the user said yes to exactly these.
         by_environment: Those that ``ARTLOCK_TRUST`` covers.
+        owner: Whose the manifest is, if it is another user's.
     """
 
     settings: tuple[SensitiveSetting, ...]
     trusted: bool
     by_environment: tuple[SensitiveSetting, ...]
+    owner: Owner | None = None
 
 
 def trust_report(project: Project) -> TrustReport:
@@ -52,16 +71,59 @@ def trust_report(project: Project) -> TrustReport:
         settings=settings,
         trusted=is_trusted(project),
         by_environment=tuple(s for s in settings if rules.covers(s)),
+        owner=_foreign_owner(project),
     )
+
+
+def refuse_foreign(project: Project) -> None:
+    """Refuse a manifest of another user that this one has not agreed to (hazard 5.29).
+
+    It says what is fetched with this user's credentials, into a folder that the other one
+    can read. What root has written is everybody's.
+
+    Raises:
+        PolicyError: It is another user's.
+        ConfigError: The trust file or ``ARTLOCK_TRUST`` is not valid.
+    """
+    owner = _foreign_owner(project)
+    if owner is None or owner.trusted:
+        return
+    message = f"`{project.root / MANIFEST}` belongs to another user ({owner})"
+    hint = (
+        "if you know whose it is, run `artlock trust` there; in CI, set "
+        f"`ARTLOCK_TRUST=owner={owner.uid}`"
+    )
+    raise PolicyError(message, hint=hint)
+
+
+def _foreign_owner(project: Project) -> Owner | None:
+    if not hasattr(os, "geteuid"):
+        return None  # Windows has other ways to say whose a file is
+    manifest = project.root / MANIFEST
+    mine = {os.geteuid(), 0}
+    environ = project.runtime.environ
+    if os.geteuid() == 0 and environ.get("SUDO_UID", "").isdecimal():
+        mine.add(int(environ["SUDO_UID"]))
+    try:
+        # Of a link both count: who made it chooses what it leads to.
+        owners = {manifest.lstat().st_uid, manifest.stat().st_uid} - mine
+    except OSError:
+        return None  # it was read a moment ago; whoever reads it again says what is wrong
+    if not owners:
+        return None
+    named = {("owner", str(uid)) for uid in owners} <= rules_of(environ).settings
+    return Owner(uid=min(owners), trusted=named or _is_recorded(project))
 
 
 def is_trusted(project: Project) -> bool:
     """Tell whether the user said yes to exactly the settings that the manifest has now."""
-    settings = sensitive_settings(project.manifest)
-    if not settings:
-        return True
+    return not sensitive_settings(project.manifest) or _is_recorded(project)
+
+
+def _is_recorded(project: Project) -> bool:
     known = _read(trust_path(project.runtime.environ))
-    return known.trusts(str(project.root), fingerprint(settings))
+    print_ = fingerprint(sensitive_settings(project.manifest))
+    return known.trusts(str(project.root), print_)
 
 
 def set_trust(project: Project, *, trusted: bool) -> None:

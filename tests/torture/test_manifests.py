@@ -146,3 +146,58 @@ def test_the_judge_sees_arguments_of_programs(here: Machine) -> None:
     subprocess.run(["true", "CANARY-token"], check=True)
     with pytest.raises(AssertionError):
         judge(here, Ended(code=0, out="", err=""))
+
+
+DEAD = "http://user:CANARY-login@127.0.0.1:9"
+"""Nobody listens there."""
+S3 = '[artifacts.a]\nuri = "s3://bucket/data/"\n'
+GS = '[artifacts.a]\nuri = "gs://bucket/data/"\n'
+WEB = f'[artifacts.a]\nuri = "http://{PUBLIC}:PLAIN/a.json"\n'
+SECURE = f'[artifacts.a]\nuri = "https://{PUBLIC}:TLS/a.json"\n'
+KEYS = {"AWS_SECRET_ACCESS_KEY": "CANARY\nx", "AWS_SESSION_TOKEN": "CANARY \x01y"}
+
+
+@pytest.mark.parametrize(
+    ("text", "variables"),
+    [
+        (S3, {"AWS_ENDPOINT_URL_S3": DEAD}),
+        (GS, {"STORAGE_EMULATOR_HOST": "http://user:CANARY-login@127.0.0.1:OWN"}),
+        (WEB, {"http_proxy": DEAD}),
+        (SECURE, {"https_proxy": DEAD}),
+        (S3, {"ARTLOCK_TRUST": DEAD}),
+        (WEB, {"ARTLOCK_TRUST": DEAD}),
+        (S3, KEYS),
+    ],
+)
+def test_5_7_no_output_repeats_a_login_of_the_environment(
+    here: Machine, monkeypatch: pytest.MonkeyPatch, text: str, variables: dict[str, str]
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value.replace("OWN", str(here.own.port)))
+    plain, tls = here.evil
+    here.prepare(text.replace("PLAIN", str(plain.port)).replace("TLS", str(tls.port)))
+    for command in ("resolve -v", "doctor --json"):
+        ended = artlock(*command.split(), "-C", here.root)
+        assert "CANARY" not in ended.out + ended.err, command
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("add", "https://user:CANARY@host/x"),
+        ("add", "s3://bucket/key?X-Amz-Signature=CANARY"),
+        ("add", "https://host/x?token=CANARY"),
+        ("trust", "https://user:CANARY@host"),
+        ("diff", "https://user:CANARY@host"),
+        ("sync", "https://user:CANARY@host"),
+    ],
+    ids=lambda arguments: arguments[-1],
+)
+@pytest.mark.parametrize("options", [(), ("--json",), ("-v",)])
+def test_5_7_no_output_repeats_a_login_of_the_command_line(
+    here: Machine, arguments: tuple[str, ...], options: tuple[str, ...]
+) -> None:
+    here.prepare('[artifacts.a]\nuri = "s3://bucket/data/"\n')
+    ended = artlock(*arguments, *options, "-C", here.root)
+    assert ended.code == 2
+    assert "CANARY" not in ended.out + ended.err

@@ -24,11 +24,12 @@ def trust(shell: Shell, yes: bool, show: bool, forget: bool) -> int:  # noqa: FB
     endpoint, profile, role-arn, user-project, headers, ca-bundle and requester-pays of
     artifacts.toml decide where your credentials go and who pays, so they do nothing until
     you agree. The yes holds for exactly the settings that are shown: when they change, it
-    is asked again. In CI, list hosts in ARTLOCK_TRUST.
+    is asked again. In CI, list hosts in ARTLOCK_TRUST. The same holds for the whole
+    of an artifacts.toml that belongs to another user.
     """
     from artlock.ops.trusting import set_trust, trust_report  # noqa: PLC0415 - not for --help
 
-    project = shell.project()
+    project = shell.project(of_anybody=True)
     output = shell.output
     if forget:
         set_trust(project, trusted=False)
@@ -45,10 +46,14 @@ def trust(shell: Shell, yes: bool, show: bool, forget: bool) -> int:  # noqa: FB
         owner = f"artifacts.{setting.artifact}." if setting.artifact else ""
         line = f"{owner}{setting.setting} = {setting.value}"
         output.data(f"{state}: {output.styled(line)}")
-    if not report.settings:
+    is_foreign = report.owner is not None and not report.owner.trusted
+    if report.owner is not None:
+        state = "not trusted" if is_foreign else "trusted"
+        output.data(f"{state}: the owner of artifacts.toml, {report.owner}")
+    elif not report.settings:
         output.say("artifacts.toml asks for nothing that needs trust")
     agreed = False
-    if pending and not show:
+    if (pending or is_foreign) and not show:
         agreed = yes or _asks(output.as_json)
         if agreed:
             set_trust(project, trusted=True)
@@ -65,10 +70,15 @@ def trust(shell: Shell, yes: bool, show: bool, forget: bool) -> int:  # noqa: FB
                     "trusted": agreed or s not in pending,
                 }
                 for s in report.settings
-            ]
+            ],
+            "owner": report.owner
+            and {
+                "uid": report.owner.uid,
+                "trusted": agreed or not is_foreign,
+            },
         },
     )
-    return EXIT_NO if pending and not agreed else EXIT_OK
+    return EXIT_NO if (pending or is_foreign) and not agreed else EXIT_OK
 
 
 def _asks(as_json: bool) -> bool:  # noqa: FBT001 - private
