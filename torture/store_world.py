@@ -12,10 +12,12 @@ from testbed.hostile import Bucket, HostileGcs, HostileS3, Pages, Policy, State,
 KEYS = ("a.bin", "b/c.bin", "b/d e+f.bin", "b/deep/er/é.bin", "g%2Eh.bin", "z.bin")
 TREE = "tree/"
 _SIZES = (0, 1, 3, 3, 3, 700, 70_000)
+_STREAMED = 9_000_000
+"""Comes in more than one piece, so that a break may lie between two."""
 _PLAIN = Upload()
 _UPLOADS = (
-    Upload(part_size=1000),
-    Upload(part_size=1000, checksum="SHA256"),
+    Upload(part_size=5000),
+    Upload(part_size=5000, checksum="SHA256"),
     Upload(encryption="aws:kms"),
     Upload(etag="random", checksum=""),
     Upload(checksum="CRC32C", checksum_says=False),
@@ -44,7 +46,8 @@ class World:
     def put(self, key: str = "") -> State:
         """Write a random object."""
         luck = self.luck
-        body = luck.randbytes(luck.choice(_SIZES))
+        is_large = luck.random() < 0.03  # noqa: PLR2004 - one in thirty
+        body = luck.randbytes(_STREAMED if is_large else luck.choice(_SIZES))
         upload = _PLAIN if self.is_plain else luck.choice((_PLAIN, *_UPLOADS))
         if upload.encoding:
             upload = Upload(encoding=upload.encoding) if self._inflates() else _PLAIN

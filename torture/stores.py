@@ -120,34 +120,27 @@ class _Run:
     def _lock(self) -> None:
         """Lock while the store misbehaves, and once more when it does not."""
         bucket = self.world.bucket
-        if self.luck.random() < 0.6:  # noqa: PLR2004 - three in five
-            which = self.luck.choice(("version_pages", "plain_pages"))
-            if bucket.service == "s3" and bucket.versioning is not None:
-                # Of the others there is one listing, and nothing to compare it with.
-                setattr(bucket, which, self.luck.choice(WRONG_PAGES))
-                self.faults += 1
-        if self.luck.random() < 0.5:  # noqa: PLR2004 - every other
+        is_spoilt = self.luck.random() < 0.4  # noqa: PLR2004 - two in five
+        if is_spoilt:
             self.faults += spoil(self.world, proven=False)
+        elif bucket.service == "s3" and bucket.versioning is not None:
+            # Of the others there is one listing, and nothing to compare it with.
+            which = self.luck.choice(("version_pages", "plain_pages"))
+            setattr(bucket, which, self.luck.choice(WRONG_PAGES))
+            self.faults += 1
         if self._artlock("resolve") == EXIT_OK:
-            self._judge_lock()
+            self._judge_lock(is_whole=not is_spoilt)
         elif (self.project / LOCKFILE).exists():
             message = "a resolve that failed wrote a lockfile"
             raise AssertionError(message)
         self.world.restore()
-        self.world.server.heal()
         if not self.world.bucket.contents():
             self.world.put()
         (self.project / LOCKFILE).unlink(missing_ok=True)
         if self._artlock("resolve") != EXIT_OK:
             message = f"an undisturbed resolve failed: {self.said}"
             raise AssertionError(message)
-        self._judge_lock()
-        live = {
-            key.removeprefix(TREE): body
-            for key, body in self.world.bucket.contents().items()
-        }
-        if self.locked != live:
-            self.wrong += 1
+        self._judge_lock(is_whole=True)
 
     def _fresh(self, *, keeps_cache: bool) -> None:
         if not keeps_cache:
@@ -186,8 +179,8 @@ class _Run:
             raise AssertionError(message)
         return artifact.objects
 
-    def _judge_lock(self) -> None:
-        """Every row names a state that was there, as it was."""
+    def _judge_lock(self, *, is_whole: bool) -> None:
+        """Every row names a state that was there, and every live object has a row."""
         self.locked = {}
         for row in self._rows():
             key = TREE + row.path
@@ -200,6 +193,10 @@ class _Run:
             if digest is not None and digest.hex != blake3(body).hexdigest():
                 self.wrong += 1
             self.locked[row.path] = body
+        contents = self.world.bucket.contents()
+        live = {key.removeprefix(TREE): body for key, body in contents.items()}
+        if is_whole and self.locked != live:
+            self.wrong += 1
 
     def _is_there(self, row: LockedObject) -> bool:
         """Tell whether the bytes of a row can certainly be had, now that all is well."""

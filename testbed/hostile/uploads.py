@@ -44,6 +44,7 @@ class Upload:
         checksum: That the writer asked for; ``""`` for none.
         checksum_type: Of parts; ``None`` is what S3 takes for the algorithm.
         checksum_says: Whether answers name the type; some other servers do not.
+        checksum_counts: Whether a composite one ends in the number of parts, as in S3.
         storage_class: ``GLACIER`` and ``DEEP_ARCHIVE`` must be restored before a read.
         encoding: The content encoding that the writer claimed.
         is_composed: Whether GCS composed it, and so knows no MD5.
@@ -55,6 +56,7 @@ class Upload:
     checksum: Algorithm | Literal[""] = "CRC64NVME"
     checksum_type: ChecksumType | None = None
     checksum_says: bool = True
+    checksum_counts: bool = True
     storage_class: str = "STANDARD"
     encoding: str = ""
     is_composed: bool = False
@@ -82,7 +84,8 @@ def checksum_of(body: bytes, upload: Upload) -> tuple[str, ChecksumType] | None:
     if kind == "FULL_OBJECT":
         return _base64(hasher(body)), kind
     parts = [hasher(part) for part in _parts(body, upload.part_size or len(body) or 1)]
-    return f"{_base64(hasher(b''.join(parts)))}-{len(parts)}", kind
+    count = f"-{len(parts)}" if upload.checksum_counts else ""
+    return _base64(hasher(b"".join(parts))) + count, kind
 
 
 def _parts(body: bytes, size: int) -> Iterator[bytes]:
