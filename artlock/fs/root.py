@@ -242,7 +242,7 @@ class Root:
 
     def place(
         self, staged: Staged, path: str, before: os.stat_result | None = None
-    ) -> None:
+    ) -> os.stat_result | None:
         """Give a staged file its name, in place of a file or link that has it.
 
         Args:
@@ -250,6 +250,9 @@ class Root:
             path: Its name.
             before: The regular file that it replaces, as it was looked at; ``None`` if none
                 should be there.
+
+        Returns:
+            What has the name right after; ``None`` if nothing has any more.
 
         Raises:
             ConflictError: Somebody changed the file that has the name, or made it; it is
@@ -261,41 +264,36 @@ class Root:
         parent, _ = split(path)
         try:
             try:
-                self._place(staged, path, before)
+                return self._place(staged, path, before)
             except FileNotFoundError:
                 # Somebody removed a folder that was open here.
                 self._folders.forget(parent)
-                self._place(staged, path, before)
+                return self._place(staged, path, before)
         except IsADirectoryError as error:
             message = f"`{path}` is a folder, and a file is to be there"
             raise WorkspaceError(message, hint="move it aside") from error
 
-    def _place(self, staged: Staged, path: str, before: os.stat_result | None) -> None:
+    def _place(
+        self, staged: Staged, path: str, before: os.stat_result | None
+    ) -> os.stat_result | None:
         parent, name = split(path)
         with (
             self._folders.lend(staged.folder) as source,
             self._folders.lend(parent, create=True) as target,
         ):
             old, new = source.at(staged.name), target.at(name)
+            is_given = False
             if before is None:
                 with suppress(FileExistsError):
                     self._renamer.give(old, new, source.fd, target.fd)
-                    return
-            found = lstat(new, target.fd)
-            if is_other(before, found, ignore_ctime=_is_linked(before)):
-                raise changed(path)
-            if found is None:
-                try:
-                    self._renamer.give(old, new, source.fd, target.fd)
-                except FileExistsError:
-                    raise changed(path) from None
-                return
-            if stat.S_ISDIR(found.st_mode):
-                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
-            self._replace(old, new, source.fd, target.fd, before, path)
+                    is_given = True
+            if not is_given:
+                self._replace(old, new, source.fd, target.fd, before, path)
+            now = lstat(new, target.fd)
         if staged.linked:
             # A rename between two names of one file does nothing, and says that it did.
             self.abandon(staged)
+        return now
 
     def _replace(
         self,
@@ -306,7 +304,18 @@ class Root:
         before: os.stat_result | None,
         path: str,
     ) -> None:
-        """Exchange two files, look at the one that came out, and remove it."""
+        """Look at a file, exchange it, look at it once more, and remove it."""
+        found = lstat(new, new_fd)
+        if is_other(before, found, ignore_ctime=_is_linked(before)):
+            raise changed(path)
+        if found is None:
+            try:
+                self._renamer.give(old, new, old_fd, new_fd)
+            except FileExistsError:
+                raise changed(path) from None
+            return
+        if stat.S_ISDIR(found.st_mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
         ours = lstat(old, old_fd)
         if not self._renamer.exchange(old, new, old_fd, new_fd):
             os.replace(old, new, src_dir_fd=old_fd, dst_dir_fd=new_fd)

@@ -89,7 +89,7 @@ class Materializer:
         self._staged: dict[str, Staged] = {}
         self._written_s = 0.0
         self.stamps: dict[str, Stamp] = {}
-        """How each file looked when it was staged, by target."""
+        """How each file looked when it was staged, then when it had its name, by target."""
 
     def __enter__(self) -> Self:
         return self
@@ -180,7 +180,7 @@ class Materializer:
 
     def _place(self, target: str, before: os.stat_result | None) -> None:
         try:
-            self._root.place(self._staged[target], target, before)
+            now = self._root.place(self._staged[target], target, before)
         except ConflictError:
             there = self._root.lstat(target)
             for other, stamp in self.stamps.items():
@@ -189,6 +189,9 @@ class Materializer:
                     raise one_name(other, target) from None
             raise
         del self._staged[target]
+        # With the time of its inode as the rename left it: a later edit shows by that.
+        if now is not None and self.stamps[target].is_but_linked(Stamp.of(now)):
+            self.stamps[target] = Stamp.of(now)
 
     def _stage(
         self,

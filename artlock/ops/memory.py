@@ -48,12 +48,12 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         pin: Of the row that it satisfies; ``None`` where none can be.
-        before: How it looked before it was read, or when it was staged. If it looks
+        before: How it looked before it was read, or when it got its name. If it looks
             different after, somebody changed it meanwhile, and nothing is known of it.
         since_ns: From when on its bytes are known, by the monotonic clock: when they were
             read, or when the file was staged and had not got its name.
         is_ours: Whether artlock wrote it, so that it may be replaced and removed.
-        is_new: Whether it was staged: a rename changes the time of the inode.
+        is_new: Whether it was staged: the time of its inode is then that of a rename.
     """
 
     placement: Placement
@@ -290,11 +290,13 @@ def _trusted_before(item: Known, found: os.stat_result, horizon: _Horizon) -> in
     newest = found.st_mtime_ns
     if not item.is_new:
         newest = max(newest, found.st_ctime_ns)
+    elif item.before != Stamp.of(found):
+        return 0  # perhaps of another name of the file, perhaps of an edit
     then = horizon.before_ns - (horizon.since_ns - item.since_ns)
     return horizon.before_ns if newest < then else 0
 
 
 def _unchanged(item: Known, now: os.stat_result) -> bool:
-    """Tell whether a file still is what was read or staged."""
+    """Tell whether a file still is what was read or staged, as far as may be seen."""
     before, after = item.before, Stamp.of(now)
     return before.is_but_linked(after) if item.is_new else before == after

@@ -240,6 +240,14 @@ def test_2_24_a_file_where_a_folder_is_needed_is_in_the_way(root: Root) -> None:
     assert (root.path / "a").read_bytes() == b"text"
 
 
+def test_2_28_what_has_the_name_is_told_as_it_is_right_after(root: Root) -> None:
+    for _ in range(2):
+        before = root.lstat("f")
+        staged, fd = root.stage("f")
+        os.close(fd)
+        assert root.place(staged, "f", before) == root.lstat("f")
+
+
 def test_2_24_a_folder_where_a_file_is_to_be_is_refused(root: Root) -> None:
     (root.path / "a").mkdir()
     staged, fd = root.stage("a")

@@ -6,6 +6,7 @@ import socket
 import stat
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import chdir, contextmanager
 from pathlib import Path
@@ -344,10 +345,10 @@ def test_2_20_an_interrupted_run_remembers_what_it_wrote(
 
     def saved_before(
         self: Root, staged: Staged, path: str, before: os.stat_result | None = None
-    ) -> None:
+    ) -> os.stat_result | None:
         if path.endswith("/b"):
             bench.write(path, "mine")
-        place(self, staged, path, before)
+        return place(self, staged, path, before)
 
     monkeypatch.setattr(Root, "place", saved_before)
     with pytest.raises(ConflictError):
@@ -678,6 +679,45 @@ def test_2_15_an_edit_through_a_symlink_is_seen_and_kept(bench: Workbench) -> No
     assert bench.data() == {"a": "right"}
     quarantine = [p.read_text() for p in (bench.cache / "v1/quarantine").iterdir()]
     assert quarantine == ["wrong", "wrong"]
+
+
+@pytest.mark.parametrize("mode", [LinkMode.COPY, LinkMode.HARDLINK])
+def test_2_28_an_edit_after_the_names_were_given_shows_by_the_inode_alone(
+    bench: Workbench, monkeypatch: pytest.MonkeyPatch, mode: LinkMode
+) -> None:
+    locked_files(bench, a="right", b="right", c="other")
+    place = Root.place
+
+    def edited_after(
+        self: Root, staged: Staged, path: str, before: os.stat_result | None = None
+    ) -> os.stat_result | None:
+        now = place(self, staged, path, before)
+        if path.endswith("/c"):
+            edited = bench.root / "data/data/a"
+            then = edited.stat()
+            time.sleep(0.02)  # a tick of the clock
+            edited.chmod(0o644)
+            edited.write_text("wrong")
+            os.utime(edited, ns=(then.st_atime_ns, then.st_mtime_ns))
+        return now
+
+    monkeypatch.setattr(Root, "place", edited_after)
+    bench.sync(options=SyncOptions(link_mode=mode))
+    monkeypatch.setattr(Root, "place", place)
+    assert ("modified", "data/data/a") in bench.status().paths()
+    bench.force()
+    assert bench.data() == {"a": "right", "b": "right", "c": "other"}
+
+
+def test_2_15_names_of_one_blob_are_artlocks_own(bench: Workbench) -> None:
+    locked_files(bench, a="1", b="1", c="1", d="2")
+    bench.sync(options=SyncOptions(link_mode=LinkMode.HARDLINK))
+    for name in ("a", "b", "c"):
+        (bench.source / name).unlink()
+    bench.put(a="3")
+    bench.update(allow_shrink=True)
+    bench.sync()
+    assert bench.data() == {"a": "3", "d": "2"}
 
 
 def test_2_15_an_edit_while_a_link_is_made_is_not_delivered(
