@@ -137,7 +137,7 @@ class Watched:
         tally = Tally(faults=broken, runs=1)
         tally += self.ground.judge(deed, ended=code == 0, forgot=forgot)
         foreseen = {-signal.SIGKILL} if fault == KILL and broken else _FORESEEN
-        if code not in foreseen or "Traceback" in said:
+        if code not in foreseen or "internal-error" in said:
             tell(f"exit code {code}", [said])
             tally += Tally(diverged=1)
         tally += self.ground.finish(deed, self.run, forgot=forgot)

@@ -116,11 +116,21 @@ class PartialFile:
         self.close()
 
     def close(self) -> None:
-        """Close both files; may be called twice. What is finished stays on the disk."""
+        """Close both files; may be called twice. What is finished stays on the disk.
+
+        Raises:
+            CacheError: The disk did not take something; both are closed all the same.
+        """
+        failure: OSError | None = None
         for fd in (self._part, self._journal):
-            if fd >= 0:
-                os.close(fd)
+            try:
+                if fd >= 0:
+                    os.close(fd)
+            except OSError as error:
+                failure = error
         self._part = self._journal = -1
+        if failure is not None:
+            raise unwritable(failure, None) from failure
 
     def missing(self) -> list[tuple[int, int]]:
         """Return ``(start, length)`` of each range that is not finished, in order."""

@@ -143,6 +143,19 @@ def test_3_10_a_file_that_may_be_open_elsewhere_is_only_read(layout: CacheLayout
     assert_nothing_is_on_its_way(layout)
 
 
+def test_3_6_a_file_that_cannot_be_closed_is_an_error_and_the_other_is_closed(
+    layout: CacheLayout,
+) -> None:
+    partial = open_partial(layout)
+    journal = partial._journal
+    os.close(partial._part)
+    with pytest.raises(CacheError, match="cannot write to the cache: bad file descriptor"):
+        partial.close()
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(journal)
+    partial.close()
+
+
 @pytest.mark.parametrize("spoil", ["bit", "cut", "gone", "journal", "shifted", "garbage"])
 def test_3_12_a_range_that_was_spoiled_is_fetched_again(
     layout: CacheLayout, spoil: str
