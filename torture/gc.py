@@ -201,6 +201,7 @@ def _rot(folder: Path, random: Random) -> Tally:
     bench = Workbench(folder, jobs=2)
     for number in range(random.randrange(1, 15)):
         (bench.source / f"f{number}").write_bytes(random.randbytes(random.choice(_SIZES)))
+    (bench.source / "one").write_bytes(random.randbytes(100))  # an empty blob cannot rot
     bench.declare_files()
     bench.update()
     mode = random.choice([LinkMode.COPY, LinkMode.HARDLINK, LinkMode.SYMLINK])
