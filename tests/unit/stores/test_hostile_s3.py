@@ -119,8 +119,8 @@ def test_1_4_1_5_a_checksum_becomes_a_token_only_if_it_is_of_the_whole(
     says: bool,
     counts: bool,
 ) -> None:
-    if not says and not counts and algorithm == "CRC64NVME":
-        says = True  # of it nothing else could tell that it is composite
+    if not says and not counts and (algorithm == "CRC64NVME" or not part_size):
+        says = True  # nothing else could tell that it is composite
     upload = Upload(
         part_size=part_size,
         checksum=algorithm,  # type: ignore[arg-type] # one of Algorithm
