@@ -169,7 +169,8 @@ class _Place:
 
     def _is_inside(self, path: Path) -> bool:
         """Tell whether no folder leads outside, where nobody is to change anything."""
-        return path.parent.resolve().is_relative_to(self.root)
+        # Not by `Path.resolve`, which does not like links that lead to themselves.
+        return Path(os.path.realpath(path.parent)).is_relative_to(self.root)
 
     def _found(self) -> set[bytes]:
         return contents_below(self.root) | contents_below(self.cache)
@@ -185,7 +186,9 @@ class _Place:
     def rewrite(self, path: Path, text: bytes) -> None:
         """Write into the file that is there, perhaps through a link into the cache."""
         found = path.lstat()
-        into_cache = path.is_symlink() and path.resolve().is_relative_to(self.cache)
+        into_cache = path.is_symlink() and Path(os.path.realpath(path)).is_relative_to(
+            self.cache
+        )
         if not stat.S_ISREG(found.st_mode) and not into_cache:
             return
         if into_cache or found.st_nlink > 1:

@@ -416,6 +416,7 @@ HERE: dict[str, Callable[[Path, Path], object]] = {
     "link to a file": lambda path, outside: path.symlink_to(outside / "canary"),
     "link to a folder": lambda path, outside: path.symlink_to(outside),
     "link to nothing": lambda path, _: path.symlink_to("no/such"),
+    "link to itself": lambda path, _: path.symlink_to(path.name),
 }
 WANTED = {"file": {"x": "1"}, "folder": {"x__y": "1", "x__z__w": "2"}, "nothing": {}}
 
