@@ -131,7 +131,18 @@ class _Request:
         return state
 
     def _description(self, bucket: Bucket, key: str) -> Reply:
+        if self._query.get("softDeleted", "").lower() == "true":
+            return _json(self._soft_deleted(bucket, key))
         return _json(resource(bucket, self._state(bucket, key)))
+
+    def _soft_deleted(self, bucket: Bucket, key: str) -> dict[str, Any]:
+        self._need(bucket, "storage.objects.get")
+        wanted = (key, self._query.get("generation"))
+        for state in bucket.soft_deleted():
+            if (state.key, state.version) == wanted:
+                found = resource(bucket, state)
+                return {**found, "softDeleteTime": found["updated"]}
+        raise _GcsError(404, "notFound", code="NoSuchKey")
 
     def _bytes(self, bucket: Bucket, key: str) -> Reply:
         state = self._state(bucket, key)

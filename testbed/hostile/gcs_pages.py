@@ -21,7 +21,7 @@ def page(bucket: Bucket, query: Mapping[str, str]) -> dict[str, Any]:
         ValueError: The marker of the page is none.
     """
     pages, prefix = bucket.version_pages, query.get("prefix", "")
-    if query.get("softDeleted") == "true":
+    if query.get("softDeleted", "").lower() == "true":
         gone = [s for s in bucket.soft_deleted() if s.key.startswith(prefix)]
         entries = [(place_of(s.key, s.number, pages), resource(bucket, s)) for s in gone]
     else:

@@ -3,6 +3,7 @@
 import ast
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -129,8 +130,10 @@ def test_5_16_check_opens_no_socket_and_writes_nothing(
     assert any(f"{project.name}/artifacts.lock" in line for line in lines)
     assert [line for line in lines if "AF_INET" in line] == []
     writing = ("O_WRONLY", "O_RDWR", "O_CREAT", "unlink", "rename", "mkdir", "creat(")
-    written = [line for line in lines if any(word in line for word in writing)]
-    assert [line for line in written if "/dev/null" not in line] == []
+    # The calls, and not the names of files: a module may be called after one.
+    asked = [re.sub(r'"[^"]*"', '""', line) for line in lines if "/dev/null" not in line]
+    written = [line for line in asked if any(word in line for word in writing)]
+    assert written == []
 
 
 ESCAPES = ("\x1b[2J", "\x1b]0;owned\x07", "\x9b31m", "\u202egnp", "\u2028", "\x7f", "\r")

@@ -145,7 +145,8 @@ def test_1_38_an_overwritten_generation_that_was_not_kept_is_gone_with_a_way_out
         ):
             with pytest.raises(ObjectNotFoundError) as caught:
                 deed()
-            assert "gcloud storage restore" in (caught.value.hint or "")
+            restores = "gcloud storage restore" in (caught.value.hint or "")
+            assert restores is keeps_deleted
 
 
 def test_1_39_a_listing_asks_for_what_it_uses(place: HostileGcsPlace) -> None:

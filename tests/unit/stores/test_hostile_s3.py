@@ -3,6 +3,7 @@
 import json
 import secrets
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import product
 
 import pytest
@@ -205,9 +206,14 @@ def test_1_5_1_6_no_fault_of_a_body_passes_for_the_object(
             except (StoreError, IntegrityError):
                 continue
             assert body == BODY
-        # Nothing of it is taken for another object that comes on the same connection.
+        # Nothing of it is taken for another object that comes on the same connection: what
+        # was sent too much is noticed at the latest when it stands where an answer should.
         patient = Retrying(store, sleep=lambda _seconds: None)
-        assert body_of(patient, pin_of(other)) == BODY
+        try:
+            assert body_of(patient, pin_of(other)) == BODY
+        except ObjectChangedError:
+            patient.reconnect()
+            assert body_of(patient, pin_of(other)) == BODY
 
 
 def _fields(fault: Fault) -> dict[str, object]:
@@ -584,7 +590,9 @@ def test_1_16_the_lock_of_an_object_changes_nothing_of_what_is_locked(
                 "x-amz-object-lock-legal-hold": "ON",
             },
         )
-        assert store.head(place.uri("a")) == before
+        locked = store.head(place.uri("a"))
+        assert locked.protection is not None
+        assert replace(locked, protection=None) == before
         place.bucket.policy = Policy(denied=frozenset({"s3:GetObjectRetention"}))
         assert store.head(place.uri("a")) == before
 
