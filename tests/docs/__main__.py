@@ -9,6 +9,7 @@ from testbed.guards import isolate
 from testbed.seaweedfs import SeaweedFS
 from tests.conftest import ANONYMOUS
 from tests.docs.guide_settings import PAGES, SETTINGS, prepared
+from tests.docs.hazards import HAZARDS, with_holders
 from tests.docs.reference import COMMANDS, ENVIRONMENT, commands_page, with_table
 from tests.docs.transcripts import Session, rewritten
 
@@ -20,6 +21,7 @@ def main(folder: Path) -> None:
     isolate(os.environ, folder)
     COMMANDS.write_text(commands_page(), "utf-8")
     ENVIRONMENT.write_text(with_table(ENVIRONMENT.read_text("utf-8")), "utf-8")
+    HAZARDS.write_text(with_holders(HAZARDS.read_text("utf-8")), "utf-8")
     session = Session(folder / "tutorial" / "you")
     _rewrite(TUTORIAL, session.run, hidden=[str(folder / "tutorial" / "you")])
     with SeaweedFS([ANONYMOUS]) as s3:
