@@ -1,5 +1,10 @@
-"""Small file systems that a scenario may fill, cut from power, and mount again."""
+"""Small file systems that a scenario may fill, cut from power, and mount again.
 
+They are seen by this process and those that it starts alone, so that none is left on the
+machine, however this process ends.
+"""
+
+import ctypes
 import fcntl
 import os
 import shutil
@@ -9,12 +14,14 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 _SHUTDOWN = 0x8004587D
 """EXT4_IOC_SHUTDOWN, which XFS understands too."""
 _WITHOUT_FLUSH = struct.pack("I", 2)
 """Not even the journal is written: what a power cut leaves."""
+_CLONE_NEWNS = 0x00020000
 _IN_MEMORY = Path("/dev/shm")  # noqa: S108 - files there get names of their own
 """Images lie there: what a disk takes long for is not what is tried."""
 SIZES = {"ext4": 64 << 20, "xfs": 300 << 20}
@@ -65,6 +72,7 @@ class Image:
 @contextmanager
 def lend_image(folder: Path, kind: str) -> Iterator[Image]:
     """Make an image and mount it; it is unmounted when the block ends."""
+    _be_alone()
     place = folder / kind
     place.mkdir()
     with tempfile.NamedTemporaryFile(
@@ -78,19 +86,28 @@ def lend_image(folder: Path, kind: str) -> Iterator[Image]:
         try:
             yield image
         finally:
-            # Not asked whether it is mounted: after a cut nothing can be asked.
-            subprocess.run(["umount", str(place)], check=False, capture_output=True)
+            # Not asked whether it is mounted: after a cut nothing can be asked. And
+            # unmounted even if a process of a trial that failed still has a file there.
+            subprocess.run(["umount", "-l", str(place)], check=False, capture_output=True)
 
 
 @contextmanager
 def lend_memory(place: Path, options: str) -> Iterator[None]:
     """Mount a file system in memory at ``place``, which is made; undone at the end."""
+    _be_alone()
     place.mkdir(parents=True, exist_ok=True)
     _do("mount", "-t", "tmpfs", "-o", f"mode=700,{options}", "none", str(place))
     try:
         yield
     finally:
-        _do("umount", str(place))
+        _do("umount", "-l", str(place))
+
+
+@cache
+def _be_alone() -> None:
+    """Let what is mounted from now on end with this process, where the system can do so."""
+    if ctypes.CDLL(None).unshare(_CLONE_NEWNS) == 0:
+        _do("mount", "--make-rprivate", "/")
 
 
 def problem_with_mounting() -> str | None:
