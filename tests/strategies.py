@@ -207,7 +207,7 @@ def locked_artifacts(draw: st.DrawFn, name: str) -> LockedArtifact:
     extra = draw(extras())
     file_name = "" if uri.is_link else uri.file_name
     kinds = [Kind.LINK]
-    if not uri.is_link:
+    if not uri.is_link and uri.scheme not in {"http", "https"}:
         kinds.append(Kind.TREE)
     if file_name and problem_with(file_name) is None:
         kinds.append(Kind.FILE)

@@ -40,6 +40,7 @@ _HEAD_KEYS = frozenset(
     }
 )
 _Extra = tuple[tuple[str, object], ...]
+_WEB = frozenset({"http", "https"})
 _MAX_DEPTH = 16
 """Deepest nesting in a key that this version does not know."""
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -155,6 +156,9 @@ def _kind(table: Mapping[str, object], uri: Uri, spot: Spot) -> Kind:
         spot.refuse(f"`kind`: `{uri.scheme}:` can only be a link")
     if uri.is_tree and kind is Kind.FILE:
         spot.refuse("`kind`: a URI that ends in `/` is not a file")
+    if uri.scheme in _WEB and kind is Kind.TREE:
+        # Its rows would be addresses below the one that is declared (hazard 5.1).
+        spot.refuse("`kind`: a web address is one file, not a tree")
     return kind
 
 

@@ -10,6 +10,7 @@ from blake3 import blake3
 
 from artlock.formats.lockfile import format_lockfile, parse_lockfile
 from artlock.model.diff import ChangeKind, diff
+from artlock.model.lock import Kind
 from artlock.model.verification import Verification
 from artlock.ops import sync as sync_module
 from torture.inside import artlock
@@ -60,7 +61,7 @@ def synced(project: Poisoned, lockfile: bytes, state: str, *options: str) -> int
         ('"a.bin",6', '"a.bin",6.0', 2),
         ('"va2"', '"null"', 2),
         ("s3://bucket/data/", "s3://bucket/", 1),
-        ("s3://bucket/data/", "http://169.254.169.254/data/", 1),
+        ("s3://bucket/data/", "http://169.254.169.254/data/", 2),
         ("s3://bucket/data/", "s3://key:secret@bucket/data/", 4),
         ('name = "data"', 'name = "dada"', 1),
         ('kind = "tree"', 'kind = "file"', 2),
@@ -81,6 +82,15 @@ def test_5_1_what_an_edit_makes_invalid_is_refused_before_anybody_is_asked(
     assert old.encode() in text
     assert synced(project, text.replace(old.encode(), new.encode(), 1), state) == code
     assert project.asked() == 0
+
+
+def test_5_1_a_web_address_is_no_tree_of_addresses_below_it(project: Poisoned) -> None:
+    data, page, paper = project.lock.artifacts
+    tree = replace(page, kind=Kind.TREE)
+    lockfile = format_lockfile(replace(project.lock, artifacts=(data, tree, paper)))
+    for options in ((), ("--frozen",)):
+        assert synced(project, lockfile, "new", *options) == 2
+        assert project.asked() == 0
 
 
 def test_5_1_a_row_that_is_there_twice_or_out_of_order_is_refused(
@@ -152,7 +162,7 @@ def test_5_1_a_blob_of_another_size_is_not_what_the_row_means(
 
 def test_5_1_even_frozen_nobody_outside_of_the_policy_is_asked(project: Poisoned) -> None:
     text = format_lockfile(project.lock)
-    for uri in (b"s3://bucket/", b"http://169.254.169.254/data/", b"file:///etc/"):
+    for uri in (b"s3://bucket/", b"gs://bucket/data/", b"file:///etc/"):
         lockfile = text.replace(b"s3://bucket/data/", uri)
         assert synced(project, lockfile, "new", "--frozen") == 4
         assert project.asked() == 0

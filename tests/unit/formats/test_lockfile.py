@@ -263,6 +263,7 @@ INVALID = {
     "no kind": (text().replace(b'kind = "tree"\n', b""), 'artifact `a`: `kind` is not "file", "tree" or "link"'),
     "bad kind": (text(kind="folder"), 'artifact `a`: `kind` is not "file", "tree" or "link"'),
     "only a link": (text(uri="labelbox://p"), "artifact `a`: `kind`: `labelbox:` can only be a link"),
+    "a web address is no tree": (text(uri="https://h/a"), "artifact `a`: `kind`: a web address is one file, not a tree"),
     "a tree is no file": (text(row(), kind="file"), "artifact `a`: `kind`: a URI that ends in `/` is not a file"),
     "root missing": (text(uri="s3://b/t"), 'artifact `a`: `root` must be "s3://b/t/"'),
     "root elsewhere": (text(uri="s3://b/t", head='root = "s3://b/u/"\n'), 'artifact `a`: `root` must be "s3://b/t/"'),
