@@ -1,4 +1,5 @@
 import gzip
+import socket
 import ssl
 import time
 import urllib.request
@@ -6,7 +7,7 @@ import zlib
 
 import pytest
 
-from testbed.faults import READ_FAULTS, Fault, slow_down
+from testbed.faults import READ_FAULTS, Fault, duplicated, slow_down, swapped
 from testbed.http_server import HttpServer, checksum_header
 
 from .web import ask
@@ -192,3 +193,38 @@ def test_a_failing_action_is_not_swallowed() -> None:
     with pytest.raises(ExceptionGroup) as caught:
         server.__exit__(None, None, None)
     assert caught.group_contains(KeyError, match="the test is wrong")
+
+
+def test_a_slow_body_is_whole_and_late(http_server: HttpServer) -> None:
+    fault = Fault(kind="slow", after=4096, seconds=0.05)
+    http_server.put("/a", BODY, faults=[fault])
+    started = time.monotonic()
+    answer = ask(http_server.endpoint, "/a")
+    assert (answer.status, answer.body, answer.error) == (200, BODY, None)
+    assert time.monotonic() - started >= 0.1
+
+
+def test_a_body_with_something_extra_claims_its_own_length(
+    http_server: HttpServer,
+) -> None:
+    http_server.put("/a", BODY, faults=[Fault(kind="extra", body=b"more")])
+    with socket.create_connection(_address(http_server), timeout=5) as connection:
+        connection.sendall(b"GET /a HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
+        received = b""
+        while block := connection.recv(1 << 16):
+            received += block
+    head, _, body = received.partition(b"\r\n\r\n")
+    assert f"Content-Length: {len(BODY)}".encode() in head
+    assert body == BODY + b"more"
+
+
+def test_bodies_are_swapped_and_duplicated(http_server: HttpServer) -> None:
+    http_server.put("/a", BODY, faults=[swapped(b"other", times=1), duplicated(times=1)])
+    assert ask(http_server.endpoint, "/a").body == b"other"
+    assert ask(http_server.endpoint, "/a").body == BODY * 2
+    assert ask(http_server.endpoint, "/a").body == BODY
+
+
+def _address(server: HttpServer) -> tuple[str, int]:
+    host, _, port = server.endpoint.removeprefix("http://").partition(":")
+    return host, int(port)

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from pathlib import Path
 from random import Random
 
 import pytest
@@ -140,6 +141,25 @@ def test_1_50_credentials_reach_the_source_itself(
     for request in http_server.requests:
         for name, value in SECRETS.items():
             assert request.header(name) == value
+
+
+def test_1_49_no_password_of_a_netrc_leaves(
+    web: Web, http_server: HttpServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    netrc = tmp_path / ".netrc"
+    entries = ("default", "machine 127.0.0.1", "machine victim")
+    netrc.write_text("".join(f"{e} login canary password canary\n" for e in entries))
+    netrc.chmod(0o600)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("NETRC", str(netrc))
+    http_server.put("/a", b"1")
+    store, uri = web.open(http_server.url("/a"))
+    store.head(uri)
+    read(store, Pin(uri=uri, size=1))
+    assert len(http_server.requests) == 2
+    assert all(r.header("Authorization") is None for r in http_server.requests)
+    with pytest.raises(ValueError, match="user info"):
+        Uri.parse(http_server.url("/a").replace("//", "//victim:x@"))
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])

@@ -45,6 +45,14 @@ def test_aws_is_asked_where_botocore_would_ask(*, anonymous: bool) -> None:
     assert at("cn-north-1", "bucket") == "https://bucket.s3.cn-north-1.amazonaws.com.cn"
 
 
+def test_1_26_an_access_point_is_asked_by_its_arn() -> None:
+    arn = "arn:aws:s3:us-west-2:123456789012:accesspoint:name"
+    uri = Uri.parse(f"s3://{arn}/folder/key")
+    assert (uri.authority, uri.key) == (arn, "folder/key")
+    host = "name-123456789012.s3-accesspoint.us-west-2.amazonaws.com"
+    assert endpoint(Access(region="us-west-2"), arn) == f"https://{host}"
+
+
 def test_other_servers_have_the_bucket_in_the_path() -> None:
     access = Access(endpoint="https://s3.example.com:9000")
     assert endpoint(access, "bucket") == "https://s3.example.com:9000/bucket"

@@ -32,6 +32,27 @@ def test_every_scheme_of_the_table_opens(scheme: str, tmp_path: Path) -> None:
     store.close()
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "simplecache::s3://bucket/key",
+        "zip://a.zip::s3://bucket/key",
+        "local:///etc/passwd",
+        "ssh://host/file",
+        "s3a://bucket/key",
+        "github://owner:repo@ref/file",
+    ],
+)
+def test_1_52_only_the_schemes_of_the_table_are_read(text: str) -> None:
+    try:
+        uri = Uri.parse(text)
+    except ValueError:
+        return  # it has user info
+    assert uri.is_link
+    with pytest.raises(StoreError, match="no store reads"):
+        open_store(uri, StoreContext())
+
+
 def test_every_scheme_that_is_no_link_is_in_the_table() -> None:
     fetched = {
         s
