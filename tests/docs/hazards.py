@@ -1,7 +1,7 @@
 """Find which tests hold which hazard, for the page that lists them.
 
-A test says it by its name, ``test_3_8_3_12_...``; a transcript by its first line,
-``# 3.8, 3.12: ...``; a scenario of ``make torture`` by its ``rows``.
+A test says it by its name, ``test_3_8_3_12_...`` or ``test_2_1_to_2_9_...``, a transcript
+by its first line, ``# 3.8, 3.12: ...``, a scenario of ``make torture`` by its ``rows``.
 """
 
 import ast
@@ -15,7 +15,7 @@ from torture.scenarios import SCENARIOS
 
 HAZARDS = REFERENCE / "hazards.md"
 _TESTS = Path(__file__).parents[1]
-_NAME = re.compile(r"test_((?:[1-5]_\d+_)+)")
+_NAME = re.compile(r"test_((?:[1-5]_\d+_)+)(?:to_([1-5])_(\d+)_)?")
 _FIRST_LINE = re.compile(r"# ((?:[1-5]\.\d+(?:, )?)+):")
 _ROW = re.compile(
     r"\| (?P<row>\d\.\d+) \| (?P<what>.*?) \|(?P<held>.*?)\|(?P<not_held>.*)\|"
@@ -49,6 +49,9 @@ def _rows_of_functions(text: str) -> Iterator[str]:
         if isinstance(node, ast.FunctionDef) and (name := _NAME.match(node.name)):
             numbers = name[1].strip("_").split("_")
             yield from map(".".join, zip(numbers[::2], numbers[1::2], strict=True))
+            if name[2]:
+                following = range(int(numbers[-1]) + 1, int(name[3]) + 1)
+                yield from (f"{name[2]}.{number}" for number in following)
 
 
 def _rows_of_case(text: str) -> list[str]:

@@ -34,5 +34,7 @@ def test_what_no_test_holds_has_a_reason() -> None:
 def test_rows_are_read_from_names() -> None:
     text = "def test_3_8_3_12_a(): ...\nclass A:\n  def test_1_2_b(self): ..."
     assert sorted(_rows_of_functions(text)) == ["1.2", "3.12", "3.8"]
+    ranged = _rows_of_functions("def test_2_1_to_2_3_a(): ...")
+    assert list(ranged) == ["2.1", "2.2", "2.3"]
     assert _rows_of_case("# 3.8, 3.12: killed\nartlock sync") == ["3.8", "3.12"]
     assert _rows_of_case("# a case\n# 3.8: no") == []
