@@ -212,7 +212,8 @@ def _refuse_secrets(rest: str) -> None:
         reason = "user info is a credential; leave it out and use the provider's own"
         raise ValueError(reason)
     for parameter in re.split(r"[?#&;]", rest)[1:]:
-        name = unquote(parameter.partition("=")[0]).strip()
+        # A slash at its end is no part of it: links are written without one.
+        name = unquote(parameter.partition("=")[0]).strip(" /")
         bare = name.lower().replace("-", "").replace("_", "")
         if bare in _SECRET_PARAMETERS or bare.endswith(_SECRET_ENDINGS):
             reason = (
