@@ -19,7 +19,7 @@ ONLY ?=
 COVERED := artlock/model/*,artlock/formats/*,artlock/cache/*,artlock/fs/*
 
 .DELETE_ON_ERROR:
-.PHONY: help venv test check fix demo bench torture wheel constraints clean
+.PHONY: help venv test covered check fix demo bench torture wheel constraints clean
 
 help: ## Say what the verbs do
 	@sed -nE 's/^([a-z]+):.*## (.*)/\1|\2/p' Makefile | awk -F'|' '{ printf "make %-12s %s\n", $$1, $$2 }'
@@ -38,6 +38,9 @@ $(VENV)/editable: $(VENV)/pinned pyproject.toml
 
 test: venv ## Run the tests with branch coverage
 	$(BIN)/python -m pytest --numprocesses 2 --cov --cov-report=
+	@$(MAKE) --no-print-directory covered
+
+covered: ## Say whether the last run of the tests covered enough
 	$(BIN)/coverage report --include='$(COVERED)' --fail-under=95
 
 check: venv ## Lint, types, layers, and artlock on this repository
