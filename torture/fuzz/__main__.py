@@ -14,6 +14,7 @@ folder, to ``<folder>.found``, and ends the run with exit code 1.
 
 import argparse
 import hashlib
+import resource
 import sys
 import time
 from pathlib import Path
@@ -71,7 +72,7 @@ def _guided(name: str, seconds: int, folder: Path, seed: int) -> None:
         f"-dict={words}",
         f"-max_len={_MAX_LENGTH}",
         f"-timeout={_TIMEOUT_S}",
-        f"-rss_limit_mb={_MEMORY_MB}",
+        f"-rss_limit_mb={_MEMORY_MB + _inherited_mb()}",
         f"-artifact_prefix={_beside(folder)}/{name}-",
         "-error_exitcode=1",
         "-timeout_exitcode=1",
@@ -122,6 +123,11 @@ def _plain(name: str, seconds: int, folder: Path, seed: int) -> int:
         f"{score.mutations:,} mutations, {score.taken:,} taken"
     )
     return 0
+
+
+def _inherited_mb() -> int:
+    # Linux: a process begins with the peak of the one that started it.
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
 
 
 if __name__ == "__main__":
