@@ -2,7 +2,7 @@
 
 ::
 
-    choose ------> discard ----> put_back ------------> delete_discarded
+    choose ------> discard ----> put_back ------------> delete
     (a value)      blobs to gc/  what is needed after   what is left in gc/
                                  all, back from gc/
 

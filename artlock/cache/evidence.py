@@ -5,8 +5,9 @@
     quarantine/rejected-<64 hex>    named by the BLAKE3 of the bytes that came
 
 Nothing reads them, and they never become blobs. There are at most ``MOST_FILES`` of them
-with at most ``MOST_SIZE`` bytes together; the oldest make room, and ``artlock cache prune``
-removes them all. They are a help and no promise: where they cannot be kept, they are not.
+with at most ``MOST_SIZE`` bytes together; the oldest make room, and ``artlock gc`` and
+``artlock cache prune`` remove them all. They are a help and no promise: where they cannot
+be kept, they are not.
 """
 
 from __future__ import annotations

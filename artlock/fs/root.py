@@ -385,7 +385,11 @@ class Root:
     def _unlink(
         self, at: str, folder: Folder, before: os.stat_result | None, path: str
     ) -> None:
-        """Move a file away, look at it once more, and remove it."""
+        """Move a file away, look at it once more, and remove it.
+
+        Killed between the two, it leaves the file where ``sweep_staging`` finds it, also
+        one that a person saved just before.
+        """
         with self._folders.lend(STAGING, create=True) as staging:
             is_near = folder.is_beside(staging)
             room = staging if is_near else folder

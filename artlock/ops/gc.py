@@ -85,7 +85,8 @@ def collect(runtime: Runtime, options: GcOptions) -> GcReport:
 
     May be killed at any moment: a blob is there, or on its way out, where the next run
     finds it. Syncs that run meanwhile are waited for; those that begin wait until blobs are
-    out of the way, not until they are deleted.
+    out of the way, not until they are deleted. A blob that does not look as it did when it
+    was last hashed is read before it goes, and they wait for that too.
 
     Raises:
         CacheError: The cache cannot be read or written; or nobody knows what a project
