@@ -396,7 +396,8 @@ class Ground:
         now_s = time.time() + _LONG_AGO_S
         sweep(self.layout, now_s=now_s)
         with Root(self.project) as root:
-            root.sweep_staging(now_s)
+            for path in root.staging.sweep(now_s):
+                root.discard(path, invariants.TRASH)
         left = [*self.temporaries(), *map(str, self.layout.partial.rglob("*"))]
         tell("left over", left)
         return left

@@ -49,6 +49,15 @@ class Folder:
         """Return how to call ``name`` together with ``dir_fd=self.fd``."""
         return self.prefix + name
 
+    def names(self) -> list[str]:
+        """Return the names in it.
+
+        Raises:
+            OSError: It cannot be read.
+        """
+        with os.scandir(self.prefix if self.fd is None else self.fd) as entries:
+            return [entry.name for entry in entries]
+
     def is_beside(self, other: Folder) -> bool:
         """Tell whether a file can be renamed from here to ``other``.
 

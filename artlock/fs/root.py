@@ -9,24 +9,18 @@ import errno
 import itertools
 import os
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Self, TypeVar
+from typing import Self
 
-import msgspec
-
-from artlock.errors import WorkspaceError
+from artlock.errors import ConflictError, WorkspaceError
 from artlock.fs.folders import HAS_DESCRIPTORS, Folder, Folders, Loan, split
 from artlock.fs.limits import may_stay_open
-from artlock.fs.link import Cloner
 from artlock.fs.rename import Renamer, changed, is_other, lstat
-from artlock.fs.temporary import BESIDE, Names, is_abandoned, is_abandoned_beside
+from artlock.fs.staging import STAGING, Staged, Staging
+from artlock.fs.temporary import mark_of
 
-T = TypeVar("T")
-
-STAGING = ".artlock/tmp"
-"""Where files wait for their names, if that is on the file system of their folder."""
 _OPEN_FOLDERS = 128
 _NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
 _BINARY = getattr(os, "O_BINARY", 0)
@@ -34,20 +28,6 @@ _NOT_EMPTY = frozenset({errno.ENOTEMPTY, errno.EEXIST, errno.EBUSY})
 """What a folder answers that holds something, or on which something is mounted."""
 _READ = os.O_RDONLY | _NO_FOLLOW | getattr(os, "O_NONBLOCK", 0) | _BINARY
 _CREATE = os.O_RDWR | os.O_CREAT | os.O_EXCL | _NO_FOLLOW | _BINARY
-
-
-class Staged(msgspec.Struct, frozen=True):
-    """A new file below the root that has not got its name.
-
-    Attributes:
-        folder: Where it waits.
-        name: What it is called there.
-        linked: Whether it is another name of a file elsewhere.
-    """
-
-    folder: str
-    name: str
-    linked: bool = False
 
 
 class Root:
@@ -72,12 +52,10 @@ class Root:
         extended: bool = True,
     ) -> None:
         self.path = path
-        self._names = Names()
-        self._swept_s: float | None = None
-        self._also_swept: set[str] = set()
         self._renamer = Renamer(extended=extended)
         limit = may_stay_open(open_folders)
         self._folders = Folders(path, descriptors=descriptors, limit=limit)
+        self.staging = Staging(self._folders)
 
     def __enter__(self) -> Self:
         return self
@@ -162,84 +140,6 @@ class Root:
         finally:
             os.close(fd)
 
-    def stage(self, path: str) -> tuple[Staged, int]:
-        """Make a new, empty file that is to become ``path``, and the folders for it.
-
-        Its permissions are those that the umask leaves of reading and writing.
-
-        Returns:
-            The file, and a descriptor that the caller closes.
-
-        Raises:
-            WorkspaceError: A link or file is where a folder of ``path`` should be.
-            OSError: It cannot be made.
-        """
-        return self._stage(path, lambda at, folder: self._folders.open(at, _CREATE, folder))
-
-    def stage_clone(self, source_fd: int, path: str, cloner: Cloner) -> Staged | None:
-        """Stage a copy of an open file that shares its blocks.
-
-        Returns:
-            The file; ``None`` where blocks cannot be shared.
-
-        Raises:
-            WorkspaceError: As for ``stage``; likewise ``OSError``.
-        """
-        staged, done = self._stage(
-            path, lambda at, folder: cloner.clone(source_fd, at, dir_fd=folder.fd)
-        )
-        return staged if done else None
-
-    def stage_hardlink(self, source: Path, path: str) -> Staged:
-        """Stage another name of the file ``source``.
-
-        Raises:
-            WorkspaceError: As for ``stage``.
-            OSError: Another file system, or one without such links.
-        """
-        staged, _ = self._stage(
-            path,
-            lambda at, folder: os.link(
-                source, at, dst_dir_fd=folder.fd, follow_symlinks=False
-            ),
-        )
-        return Staged(staged.folder, staged.name, linked=True)
-
-    def stage_symlink(self, target: str, path: str) -> Staged:
-        """Stage a symbolic link whose text is ``target``.
-
-        Raises:
-            WorkspaceError: As for ``stage``; likewise ``OSError``.
-        """
-        staged, _ = self._stage(
-            path, lambda at, folder: os.symlink(target, at, dir_fd=folder.fd)
-        )
-        return staged
-
-    def _stage(self, path: str, make: Callable[[str, Folder], T]) -> tuple[Staged, T]:
-        """Let ``make`` make something where it can wait to be renamed to ``path``."""
-        parent, _ = split(path)
-        with (
-            self._folders.lend(parent, create=True) as target,
-            self._folders.lend(STAGING, create=True) as staging,
-        ):
-            # A rename does not leave a mount, and a project may hold some.
-            if target.is_beside(staging):
-                folder, staged = staging, Staged(STAGING, self._names.next())
-            else:
-                folder, staged = target, Staged(parent, BESIDE + self._names.next())
-                self._sweep_once(parent)
-            at = folder.at(staged.name)
-            try:
-                return staged, make(at, folder)
-            except OSError:
-                raise  # nothing was made
-            except BaseException:
-                # An interruption is raised when the file is there and nobody knows it yet.
-                with suppress(OSError):
-                    os.unlink(at, dir_fd=folder.fd)
-                raise
-
     def place(
         self, staged: Staged, path: str, before: os.stat_result | None = None
     ) -> os.stat_result | None:
@@ -289,11 +189,7 @@ class Root:
                     is_given = True
             if not is_given:
                 self._replace(old, new, source.fd, target.fd, before, path)
-            now = lstat(new, target.fd)
-        if staged.linked:
-            # A rename between two names of one file does nothing, and says that it did.
-            self.abandon(staged)
-        return now
+            return lstat(new, target.fd)
 
     def _replace(
         self,
@@ -304,7 +200,7 @@ class Root:
         before: os.stat_result | None,
         path: str,
     ) -> None:
-        """Look at a file, exchange it, look at it once more, and remove it."""
+        """Look at a file, and put another in its place."""
         found = lstat(new, new_fd)
         if is_other(before, found, ignore_ctime=_is_linked(before)):
             raise changed(path)
@@ -316,9 +212,33 @@ class Root:
             return
         if stat.S_ISDIR(found.st_mode):
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
+        # Marked first: a kill after the exchange leaves what had the name under this one.
+        marked = old + mark_of(before)
+        os.rename(old, marked, src_dir_fd=old_fd, dst_dir_fd=old_fd)
+        try:
+            self._exchange(marked, new, old_fd, new_fd, before, path)
+        except (OSError, ConflictError):
+            # Not when interrupted: what is there may be what a person saved just now.
+            with suppress(FileNotFoundError):
+                os.rename(marked, old, src_dir_fd=old_fd, dst_dir_fd=old_fd)
+            raise
+
+    def _exchange(
+        self,
+        old: str,
+        new: str,
+        old_fd: int | None,
+        new_fd: int | None,
+        before: os.stat_result | None,
+        path: str,
+    ) -> None:
+        """Exchange two files, look once more at what had the name, and remove it."""
         ours = lstat(old, old_fd)
         if not self._renamer.exchange(old, new, old_fd, new_fd):
             os.replace(old, new, src_dir_fd=old_fd, dst_dir_fd=new_fd)
+            # Between two names of one file it does nothing, and says that it did.
+            with suppress(FileNotFoundError):
+                os.unlink(old, dir_fd=old_fd)
             return
         out = lstat(old, old_fd)
         if out is None:
@@ -333,25 +253,6 @@ class Root:
             # Saved once more meanwhile: the latest keeps the name.
             self._renamer.exchange(old, new, old_fd, new_fd)
         raise changed(path)
-
-    def stat_staged(self, staged: Staged) -> os.stat_result:
-        """Describe a staged file, a link itself included.
-
-        Raises:
-            OSError: It is gone, or cannot be looked at.
-        """
-        with self._folders.lend(staged.folder) as folder:
-            at = folder.at(staged.name)
-            return os.stat(at, dir_fd=folder.fd, follow_symlinks=False)
-
-    def abandon(self, staged: Staged) -> None:
-        """Remove a staged file; nothing happens if it is gone.
-
-        Raises:
-            OSError: It cannot be removed.
-        """
-        with suppress(FileNotFoundError), self._folders.lend(staged.folder) as folder:
-            os.unlink(folder.at(staged.name), dir_fd=folder.fd)
 
     def remove(self, path: str, before: os.stat_result | None) -> bool:
         """Remove the file or link ``path``; tell whether it was there.
@@ -385,15 +286,10 @@ class Root:
     def _unlink(
         self, at: str, folder: Folder, before: os.stat_result | None, path: str
     ) -> None:
-        """Move a file away, look at it once more, and remove it.
-
-        Killed between the two, it leaves the file where ``sweep_staging`` finds it, also
-        one that a person saved just before.
-        """
+        """Move a file away, look at it once more, and remove it."""
         with self._folders.lend(STAGING, create=True) as staging:
-            is_near = folder.is_beside(staging)
-            room = staging if is_near else folder
-            away = room.at(("" if is_near else BESIDE) + self._names.next())
+            room, name = self.staging.room(folder, staging)
+            away = room.at(name + mark_of(before))
             os.rename(at, away, src_dir_fd=folder.fd, dst_dir_fd=room.fd)
             out = lstat(away, room.fd)
             is_folder = out is not None and stat.S_ISDIR(out.st_mode)
@@ -443,7 +339,7 @@ class Root:
         with suppress(FileNotFoundError), self._folders.lend(path) as folder:
             names = [
                 name
-                for name in _names_in(folder)
+                for name in folder.names()
                 if (found := lstat(folder.at(name), folder.fd)) is not None
                 and stat.S_ISDIR(found.st_mode)
             ]
@@ -493,49 +389,6 @@ class Root:
             self._folders.forget(path)
             return goal
         raise AssertionError  # the numbers do not end
-
-    def sweep_staging(self, now_s: float) -> int:
-        """Remove what processes left here that have ended long ago; return how many files.
-
-        Folders on other file systems, where files wait in the folder itself, are swept when
-        the first one is staged there.
-
-        Raises:
-            WorkspaceError: The staging folder is a link.
-            OSError: One cannot be removed.
-        """
-        self._swept_s = now_s
-        count = self._sweep(STAGING, now_s)
-        for folder in ("", split(STAGING)[0]):
-            count += self._sweep(folder, now_s, beside=True)
-        return count
-
-    def _sweep_once(self, path: str) -> None:
-        if self._swept_s is not None and path not in self._also_swept:
-            self._also_swept.add(path)
-            self._sweep(path, self._swept_s, beside=True)
-
-    def _sweep(self, path: str, now_s: float, *, beside: bool = False) -> int:
-        may_go = is_abandoned_beside if beside else is_abandoned
-        count = 0
-        try:
-            with self._folders.lend(path) as folder:
-                for name in _names_in(folder):
-                    if beside and not name.startswith(BESIDE):
-                        continue
-                    at = folder.at(name)
-                    found = os.stat(at, dir_fd=folder.fd, follow_symlinks=False)
-                    if may_go(name, now_s - found.st_mtime):
-                        os.unlink(at, dir_fd=folder.fd)
-                        count += 1
-        except FileNotFoundError:  # there is no such folder, or another sweep was quicker
-            return count
-        return count
-
-
-def _names_in(folder: Folder) -> list[str]:
-    with os.scandir(folder.prefix if folder.fd is None else folder.fd) as entries:
-        return [entry.name for entry in entries]
 
 
 def _is_linked(found: os.stat_result | None) -> bool:

@@ -2,14 +2,16 @@
 
 ::
 
-    3f2a9c01-1b7-5d0e4c-2a
-    |        |   |      +-- a count, hexadecimal
-    |        |   +--------- the run: random, one for each ``Names``
-    |        +------------- the process, hexadecimal
-    +---------------------- the machine since its last start, and the process namespace
+    3f2a9c01-1b7-5d0e4c-2a.7c01-400-18b3f2d60e1c2a00
+    |        |   |      |  +-- the mark: inode, size and time of what is about to go
+    |        |   |      +----- a count, hexadecimal
+    |        |   +------------ the run: random, one for each ``Names``
+    |        +---------------- the process, hexadecimal
+    +------------------------- the machine since its last start, and the process namespace
 
 So nothing need be cleaned up for correctness after ``kill -9``: a sweep finds what is left
-(hazard 3.8). Where such a file lies among others its name begins with ``.artlock-``.
+(hazard 3.8). Where such a file lies among others its name begins with ``.artlock-``. Only
+what is about to be removed has a mark, which tells it from what a person saved instead.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from __future__ import annotations
 import itertools
 import os
 import re
+import stat
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -30,6 +33,8 @@ _GRACE_ELSEWHERE_S = 24 * 3600.0
 BESIDE = ".artlock-"
 """How the names of temporary files begin that do not lie in a folder of their own."""
 _NAME = re.compile(r"([0-9a-f]{8})-([0-9a-f]+)-[0-9a-f]+-[0-9a-f]+")
+
+_MARK = re.compile(r"\.(none|[0-9a-f]+-[0-9a-f]+--?[0-9a-f]+)\Z")
 
 
 class Names:
@@ -50,6 +55,19 @@ class Names:
         if os.getpid() != self._process:
             self._begin()
         return f"{self._prefix}{next(self._count):x}"
+
+
+def mark_of(found: os.stat_result | None) -> str:
+    """Return the end of a name that says how a regular file looks; one for all else."""
+    if found is None or not stat.S_ISREG(found.st_mode):
+        return ".none"
+    return f".{found.st_ino:x}-{found.st_size:x}-{found.st_mtime_ns:x}"
+
+
+def unmarked(name: str) -> tuple[str, str]:
+    """Return a name without its mark, and the mark, which is empty if there is none."""
+    found = _MARK.search(name)
+    return (name[: found.start()], found[0]) if found else (name, "")
 
 
 def sweep_beside(folder: Path, now_s: float) -> None:

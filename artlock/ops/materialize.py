@@ -16,7 +16,7 @@ from artlock.fs.clock import FINE_WINDOW_NS
 from artlock.fs.durability import Barrier, Fsync
 from artlock.fs.link import Cloner
 from artlock.fs.problems import raising
-from artlock.fs.root import Staged
+from artlock.fs.staging import Staged
 from artlock.model.settings import LinkMode
 from artlock.ops.placements import one_name
 
@@ -97,7 +97,7 @@ class Materializer:
     def __exit__(self, *_: object) -> None:
         for staged in self._staged.values():
             with raising(WorkspaceError, "cannot remove a staged file"):
-                self._root.abandon(staged)
+                self._root.staging.abandon(staged)
 
     def stage(self, writes: Sequence[Write]) -> list[Write]:
         """Make every file under a temporary name, and press all to the disk at once.
@@ -214,7 +214,7 @@ class Materializer:
         except BaseException:
             # Not left to the end: in a fork nobody else knows of them.
             for there in filter(None, made):
-                self._root.abandon(there.staged)
+                self._root.staging.abandon(there.staged)
             raise
         return made
 
@@ -250,22 +250,22 @@ class Materializer:
         """Try it once with the first blob, whose bytes do not matter yet."""
         try:
             with self._blobs.open(first.digest, first.size) as fd:
-                probe = self._root.stage_clone(fd, first.target, self._cloner)
+                probe = self._root.staging.clone(fd, first.target, self._cloner)
         except BlobMissingError:
             return False
         if probe is not None:
-            self._root.abandon(probe)
+            self._root.staging.abandon(probe)
         return probe is not None
 
     def _copy(self, write: Write, barrier: Barrier) -> _Made:
-        staged, fd = self._root.stage(write.target)
+        staged, fd = self._root.staging.file(write.target)
         try:
             self._blobs.copy_to(write.digest, write.size, fd)
             barrier.written(fd)
             # Of the open file: a look at it by name would cost as much as making it.
             return _Made(staged, Stamp.of(os.fstat(fd)))
         except BaseException:
-            self._root.abandon(staged)
+            self._root.staging.abandon(staged)
             raise
         finally:
             os.close(fd)
@@ -274,7 +274,7 @@ class Materializer:
         def clone(path: Path) -> Staged | None:
             fd = os.open(path, os.O_RDONLY)
             try:
-                return self._root.stage_clone(fd, write.target, self._cloner)
+                return self._root.staging.clone(fd, write.target, self._cloner)
             finally:
                 os.close(fd)
 
@@ -282,12 +282,14 @@ class Materializer:
 
     def _hardlink(self, write: Write, barrier: Barrier) -> _Made:
         root, target = self._root, write.target
-        return self._linked(write, barrier, lambda path: root.stage_hardlink(path, target))
+        return self._linked(
+            write, barrier, lambda path: root.staging.hardlink(path, target)
+        )
 
     def _symlink(self, write: Write, barrier: Barrier) -> _Made:
         root, target = self._root, write.target
         return self._linked(
-            write, barrier, lambda path: root.stage_symlink(str(path), target)
+            write, barrier, lambda path: root.staging.symlink(str(path), target)
         )
 
     def _linked(
@@ -302,12 +304,12 @@ class Materializer:
                 made = None if staged is None else self._made(staged)
         except BaseException:
             if staged is not None:
-                self._root.abandon(staged)
+                self._root.staging.abandon(staged)
             raise
         return self._copy(write, barrier) if made is None else made
 
     def _made(self, staged: Staged) -> _Made:
-        return _Made(staged, Stamp.of(self._root.stat_staged(staged)))
+        return _Made(staged, Stamp.of(self._root.staging.stat(staged)))
 
 
 def _worth_a_fork(writes: Sequence[Write]) -> bool:

@@ -118,6 +118,7 @@ def prepared(
     from artlock.ops.sync_run import locked_digests  # noqa: PLC0415 - see above
     from artlock.ops.vault import Vault  # noqa: PLC0415 - see above
 
+    saved: Sequence[str] = ()
     with ExitStack() as stack:
         if options.write:
             stack.enter_context(project.mutex("sync"))
@@ -135,7 +136,7 @@ def prepared(
             # Before anything is fetched: this run may be killed, and its folder unmounted.
             before = needs_of(vault.layout, project.root) or frozenset()
             remember_needs(vault.layout, project.root, before | locked_digests(lock))
-            _sweep(vault, root)
+            saved = _sweep(vault, root)
         sources = stack.enter_context(Sources(project))
         yield kind(
             project,
@@ -148,17 +149,22 @@ def prepared(
             placements=placements,
             lockfile=lockfile,
             whole=not names and not options.groups,
+            saved=saved,
         )
 
 
-def _sweep(vault: Vault, root: Root) -> None:
-    """Remove what runs that were killed left behind, in the cache and in the workspace."""
+def _sweep(vault: Vault, root: Root) -> list[str]:
+    """Remove what runs that were killed left behind, in the cache and in the workspace.
+
+    Returns:
+        Paths of files among it that a person saved.
+    """
     from artlock.cache.sweep import sweep  # noqa: PLC0415 - not for a sync with nothing to do
 
     now_s = time.time()
     sweep(vault.layout, now_s=now_s)
     with raising(WorkspaceError, "cannot remove what an earlier run left"):
-        root.sweep_staging(now_s)
+        return root.staging.sweep(now_s)
 
 
 def _to_sync(

@@ -61,6 +61,7 @@ class SyncRun:
         placements: Sequence[Placement],
         lockfile: bytes,
         whole: bool,
+        saved: Sequence[str],
     ) -> None:
         self._project = project
         self._lock = lock
@@ -81,6 +82,7 @@ class SyncRun:
         self._placements = placements
         self._lockfile = lockfile
         self._whole = whole
+        self._saved = saved
         self._written: dict[str, Stamp] = {}
         self._looked_ns = self._placed_ns = time.monotonic_ns()
 
@@ -151,8 +153,9 @@ class SyncRun:
         self._sources.rest()
         trashed: list[str] = []
         try:
+            trashed += self._discard(self._saved)
             if plan.write or plan.remove:
-                trashed = self._materialize(plan)
+                trashed += self._materialize(plan)
             if self._options.exact:
                 trashed += self._discard_unknown()
         except (ConflictError, WorkspaceError):

@@ -3,6 +3,7 @@ import os
 import resource
 import stat
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -10,10 +11,12 @@ from pathlib import Path
 import pytest
 
 from artlock.errors import ConflictError, WorkspaceError
+from artlock.fs import rename
 from artlock.fs.folders import Folder, Folders
 from artlock.fs.link import Cloner
 from artlock.fs.rename import Renamer
-from artlock.fs.root import STAGING, Root, Staged
+from artlock.fs.root import Root
+from artlock.fs.staging import STAGING, Staged
 from artlock.fs.temporary import Names
 
 LONG_AGO = 10.0**9
@@ -39,7 +42,7 @@ def root(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Root]:
 
 
 def write(root: Root, path: str, data: bytes, before: os.stat_result | None = None) -> None:
-    staged, fd = root.stage(path)
+    staged, fd = root.staging.file(path)
     try:
         os.write(fd, data)
     finally:
@@ -47,12 +50,12 @@ def write(root: Root, path: str, data: bytes, before: os.stat_result | None = No
     try:
         root.place(staged, path, before)
     except ConflictError:
-        root.abandon(staged)
+        root.staging.abandon(staged)
         raise
 
 
 def test_a_staged_file_appears_under_its_name_only(root: Root) -> None:
-    staged, fd = root.stage("a/b/c")
+    staged, fd = root.staging.file("a/b/c")
     os.write(fd, b"text")
     os.close(fd)
     assert root.lstat("a/b/c") is None
@@ -81,7 +84,7 @@ def test_placing_replaces_a_file(root: Root) -> None:
 def test_2_17_names_of_one_file_are_replaced_one_after_the_other(root: Root) -> None:
     (root.path / "blob").write_bytes(b"text")
     for name in ("f", "g", "h"):
-        root.place(root.stage_hardlink(root.path / "blob", name), name)
+        root.place(root.staging.hardlink(root.path / "blob", name), name)
     before = {name: root.lstat(name) for name in ("f", "g", "h")}
     write(root, "f", b"new", before["f"])
     write(root, "g", b"new", before["g"])
@@ -220,7 +223,12 @@ def test_2_11_no_step_goes_through_a_link(root: Root, where: str) -> None:
     link = root.path / where
     link.parent.mkdir(parents=True, exist_ok=True)
     link.symlink_to(root.path.parent / "outside")
-    for deed in (root.stage, root.lstat, root.read_link, lambda p: root.remove(p, None)):
+    for deed in (
+        root.staging.file,
+        root.lstat,
+        root.read_link,
+        lambda p: root.remove(p, None),
+    ):
         with pytest.raises(WorkspaceError, match=f"`{where}` is in the way"):
             deed("a/b/c/canary")
     with pytest.raises(WorkspaceError), root.open_file("a/b/c/canary"):
@@ -234,7 +242,7 @@ def test_2_11_no_step_goes_through_a_link(root: Root, where: str) -> None:
 def test_2_24_a_file_where_a_folder_is_needed_is_in_the_way(root: Root) -> None:
     write(root, "a", b"text")
     with pytest.raises(WorkspaceError, match="`a` is in the way"):
-        root.stage("a/b/c")
+        root.staging.file("a/b/c")
     assert root.obstruction("a/b") == "a"
     assert root.obstruction("") is None
     assert (root.path / "a").read_bytes() == b"text"
@@ -243,21 +251,21 @@ def test_2_24_a_file_where_a_folder_is_needed_is_in_the_way(root: Root) -> None:
 def test_2_28_what_has_the_name_is_told_as_it_is_right_after(root: Root) -> None:
     for _ in range(2):
         before = root.lstat("f")
-        staged, fd = root.stage("f")
+        staged, fd = root.staging.file("f")
         os.close(fd)
         assert root.place(staged, "f", before) == root.lstat("f")
 
 
 def test_2_24_a_folder_where_a_file_is_to_be_is_refused(root: Root) -> None:
     (root.path / "a").mkdir()
-    staged, fd = root.stage("a")
+    staged, fd = root.staging.file("a")
     os.close(fd)
     with pytest.raises(WorkspaceError, match="`a` is a folder"):
         root.place(staged, "a")
     with pytest.raises(WorkspaceError, match="`a` is a folder"):
         root.remove("a", None)
-    root.abandon(staged)
-    root.abandon(staged)
+    root.staging.abandon(staged)
+    root.staging.abandon(staged)
     assert list((root.path / STAGING).iterdir()) == []
 
 
@@ -265,13 +273,18 @@ def test_2_24_a_folder_where_a_file_is_to_be_is_refused(root: Root) -> None:
     "path", ["", "..", "../f", "a/../f", "a//f", "./f", "/f", "a/", "a\0b"]
 )
 def test_2_1_a_path_that_is_none_is_refused(root: Root, path: str) -> None:
-    for deed in (root.stage, root.lstat, root.read_link, lambda p: root.remove(p, None)):
+    for deed in (
+        root.staging.file,
+        root.lstat,
+        root.read_link,
+        lambda p: root.remove(p, None),
+    ):
         with pytest.raises(WorkspaceError, match="not a path below"):
             deed(path)
 
 
 def test_2_12_a_folder_that_becomes_a_link_leads_nowhere(root: Root) -> None:
-    staged, fd = root.stage("a/f")
+    staged, fd = root.staging.file("a/f")
     os.close(fd)
     (root.path / "a").rename(root.path / "b")
     (root.path / "a").symlink_to("../outside")
@@ -342,7 +355,7 @@ def test_a_missing_root_is_an_error(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_somebody_removed_is_made_again(root: Root) -> None:
-    staged, fd = root.stage("a/b/f")
+    staged, fd = root.staging.file("a/b/f")
     os.close(fd)
     (root.path / "a/b").rmdir()
     root.place(staged, "a/b/f")
@@ -458,7 +471,7 @@ def test_a_hard_link_is_staged_and_leaves_nothing_behind(root: Root) -> None:
     source = root.path / "blob"
     source.write_bytes(b"text")
     for _ in range(2):  # the second rename is between two names of one file
-        staged = root.stage_hardlink(source, "a/f")
+        staged = root.staging.hardlink(source, "a/f")
         root.place(staged, "a/f", root.lstat("a/f"))
     assert (root.path / "a/f").samefile(source)
     assert source.stat().st_nlink == 2
@@ -466,7 +479,7 @@ def test_a_hard_link_is_staged_and_leaves_nothing_behind(root: Root) -> None:
 
 
 def test_a_symbolic_link_is_staged(root: Root) -> None:
-    root.place(root.stage_symlink("../blob", "a/f"), "a/f")
+    root.place(root.staging.symlink("../blob", "a/f"), "a/f")
     assert str((root.path / "a/f").readlink()) == "../blob"
 
 
@@ -474,9 +487,9 @@ def test_a_clone_is_made_where_blocks_can_be_shared(root: Root) -> None:
     (root.path / "blob").write_bytes(b"text")
     cloner = Cloner()
     with root.open_file("blob") as fd:
-        staged = root.stage_clone(fd, "a/f", cloner)
+        staged = root.staging.clone(fd, "a/f", cloner)
         if staged is None:
-            assert root.stage_clone(fd, "a/f", cloner) is None
+            assert root.staging.clone(fd, "a/f", cloner) is None
             assert list((root.path / STAGING).iterdir()) == []
             return
     root.place(staged, "a/f")
@@ -487,7 +500,7 @@ def test_3_18_a_file_for_another_file_system_waits_there(tmp_path: Path) -> None
     root = Root(tmp_path)
     with root.folder("mount", create=True) as folder:
         folder.device += 1  # as if something were mounted there
-        staged, fd = root.stage("mount/f")
+        staged, fd = root.staging.file("mount/f")
         os.close(fd)
     assert staged.folder == "mount"
     root.place(staged, "mount/f")
@@ -496,7 +509,7 @@ def test_3_18_a_file_for_another_file_system_waits_there(tmp_path: Path) -> None
 
 
 def test_3_8_staged_files_of_ended_processes_are_swept(root: Root) -> None:
-    staged, fd = root.stage("f")
+    staged, fd = root.staging.file("f")
     os.close(fd)
     child = os.fork()
     if not child:  # pragma: no cover - the child
@@ -505,8 +518,9 @@ def test_3_8_staged_files_of_ended_processes_are_swept(root: Root) -> None:
     os.waitpid(child, 0)
     for path in (root.path / STAGING).iterdir():
         os.utime(path, (LONG_AGO, LONG_AGO))
-    assert root.sweep_staging(LONG_AGO + 60) == 0
-    assert root.sweep_staging(LONG_AGO + 2 * 3600) == 1
+    root.staging.sweep(LONG_AGO + 60)
+    assert len(list((root.path / STAGING).iterdir())) == 2
+    assert root.staging.sweep(LONG_AGO + 2 * 3600) == []
     assert [p.name for p in (root.path / STAGING).iterdir()] == [staged.name]
 
 
@@ -540,8 +554,9 @@ def test_3_8_what_waited_beside_its_name_is_swept(
 ) -> None:
     left = put_long_ago(root.path / folder / f".artlock-{ended_name}")
     persons = put_long_ago(root.path / folder / ".artlock-notes")
-    assert root.sweep_staging(LONG_AGO + 60) == 0
-    assert root.sweep_staging(LONG_AGO + 48 * 3600) == 1
+    root.staging.sweep(LONG_AGO + 60)
+    assert left.exists()
+    assert root.staging.sweep(LONG_AGO + 48 * 3600) == []
     assert not left.exists()
     assert persons.exists()
 
@@ -551,16 +566,81 @@ def test_3_8_3_18_a_folder_on_another_file_system_is_swept_when_it_is_used(
 ) -> None:
     left = put_long_ago(tmp_path / "mount" / f".artlock-{ended_name}")
     with Root(tmp_path) as root:
-        root.sweep_staging(LONG_AGO + 48 * 3600)
+        root.staging.sweep(LONG_AGO + 48 * 3600)
         assert left.exists()
         with root.folder("mount") as folder:
             folder.device += 1  # as if something were mounted there
-            os.close(root.stage("mount/f")[1])
+            os.close(root.staging.file("mount/f")[1])
     assert not left.exists()
 
 
+def replace_file(root: Root, path: str) -> None:
+    write(root, path, b"new", root.lstat(path))
+
+
+def remove_file(root: Root, path: str) -> None:
+    root.remove(path, root.lstat(path))
+
+
+def killed_before_the_second_look(
+    path: Path, deed: Callable[[Root, str], None], saved: bytes | None
+) -> None:
+    """Do something to the file ``f`` in a process that dies in the middle.
+
+    Args:
+        path: The root's; the file is made here.
+        deed: What looks at the file, moves it away, and looks once more.
+        saved: What a person makes of the file right after the first look.
+    """
+    (path / "f").write_bytes(b"old")
+    child = os.fork()
+    if not child:  # pragma: no cover - the child
+        looks = 0
+
+        def is_other(before: os.stat_result, now: os.stat_result, **how: bool) -> bool:
+            nonlocal looks
+            looks += 1
+            if looks > 1:
+                os._exit(0)
+            if saved is not None:
+                (path / "f").write_bytes(saved)
+            return rename.is_other(before, now, **how)
+
+        with suppress(BaseException), pytest.MonkeyPatch.context() as patch:
+            patch.setattr("artlock.fs.root.is_other", is_other)
+            deed(Root(path), "f")
+        os._exit(1)  # it looked but once
+    assert os.waitpid(child, 0)[1] == 0
+
+
+@pytest.mark.parametrize("deed", [replace_file, remove_file])
+def test_2_20_3_8_what_was_saved_just_before_a_kill_is_kept(
+    tmp_path: Path, deed: Callable[[Root, str], None]
+) -> None:
+    with Root(tmp_path) as root:
+        # With a mark for what a person saved no day need pass, and none changes anything.
+        killed_before_the_second_look(tmp_path, deed, b"of a person")
+        (kept,) = root.staging.sweep(time.time())
+        assert root.staging.sweep(time.time() + 48 * 3600) == [kept]
+        assert (tmp_path / kept).read_bytes() == b"of a person"
+        assert root.discard(kept, "trash") == f"trash/{kept}"
+        assert root.staging.sweep(time.time() + 48 * 3600) == []
+
+
+@pytest.mark.parametrize("deed", [replace_file, remove_file])
+def test_3_8_what_was_about_to_go_before_a_kill_goes(
+    tmp_path: Path, deed: Callable[[Root, str], None]
+) -> None:
+    with Root(tmp_path) as root:
+        killed_before_the_second_look(tmp_path, deed, None)
+        assert root.staging.sweep(time.time()) == []
+        assert len(list((tmp_path / STAGING).iterdir())) == 1
+        assert root.staging.sweep(time.time() + 2 * 3600) == []
+        assert list((tmp_path / STAGING).iterdir()) == []
+
+
 def test_a_root_without_staging_is_swept_too(root: Root) -> None:
-    assert root.sweep_staging(LONG_AGO) == 0
+    assert root.staging.sweep(LONG_AGO) == []
 
 
 def test_4_18_few_descriptors_suffice(tmp_path: Path) -> None:
@@ -622,7 +702,7 @@ def test_a_staged_file_that_is_gone_cannot_be_placed(root: Root) -> None:
 def test_a_folder_that_cannot_be_written_is_an_error(root: Root) -> None:
     root.path.chmod(0o500)
     with pytest.raises(PermissionError):
-        root.stage("f")
+        root.staging.file("f")
 
 
 def test_another_failure_of_a_folder_is_an_error(root: Root) -> None:
@@ -664,5 +744,5 @@ def test_an_interruption_while_a_file_is_made_leaves_none(
 
         monkeypatch.setattr(folders, "open", interrupted)
         with pytest.raises(KeyboardInterrupt):
-            root.stage("data/a")
+            root.staging.file("data/a")
         assert list((tmp_path / STAGING).iterdir()) == []

@@ -27,7 +27,8 @@ from artlock.errors import (
     StaleLockfileError,
     StoreUnavailableError,
 )
-from artlock.fs.root import Root, Staged
+from artlock.fs.root import Root
+from artlock.fs.staging import Staged
 from artlock.model.settings import LinkMode
 from artlock.ops import fetch as fetching
 from artlock.ops.sync import SyncOptions, settled_report
