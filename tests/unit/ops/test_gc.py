@@ -310,6 +310,25 @@ def test_3_17_older_lockfiles_count_as_asked_for(
     assert history.cached() == stays
 
 
+def test_3_17_rows_without_a_digest_need_what_they_gave_at_a_branch_too(
+    bench: Workbench, remote: Remote, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    git(bench.folder, "init", "-q", "-b", "main")
+    remote.put("a", "1")
+    bench.declare(data=remote.uri)
+    bench.resolve()
+    bench.sync()
+    git(bench.folder, "add", "project/artifacts.toml", "project/artifacts.lock")
+    git(bench.folder, "commit", "-qm", "1")
+    # Another branch, whose manifest does not have the artifact, in another shell.
+    locked(bench, b="2")
+    bench.sync()
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:9")
+    assert removed(bench, keep=Keep.BRANCHES) == 0
+    assert bench.cached() == {"1", "2"}
+    assert removed(bench, keep=Keep.WORKSPACES) == 1
+
+
 def test_3_17_what_a_merge_dropped_is_in_the_history(history: Workbench) -> None:
     git(history.folder, "merge", "-q", "-s", "ours", "-m", "m", "side")
     git(history.folder, "branch", "-D", "side")
