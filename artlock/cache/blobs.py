@@ -139,11 +139,15 @@ class BlobCache:
         finally:
             os.close(fd)
 
-    def verify(self, digest: Digest) -> bool:
+    def verify(self, digest: Digest, *, quarantine: bool = True) -> bool:
         """Read a blob again, whole; one that is not what its name says is put aside.
 
         From the disk, as far as the system can be asked to: what is in memory may be what
         was once written, and not what is there (hazard 3.22). It does not count as a use.
+
+        Args:
+            digest: Of the blob.
+            quarantine: Whether it is put aside; else it is only told of.
 
         Returns:
             Whether it is intact; false if there is none.
@@ -159,7 +163,8 @@ class BlobCache:
             _drop_from_memory(fd)
             before = Stamp.of(os.fstat(fd))
             if not self._holds(fd, digest, None, None):
-                self.quarantine(digest)
+                if quarantine:
+                    self.quarantine(digest)
                 return False
             if before == Stamp.of(os.fstat(fd)):
                 self._record(digest, before)
@@ -201,11 +206,15 @@ class BlobCache:
         """
         return self._is_recorded(digest) or self.verify(digest)
 
-    def is_unwritten(self, digest: Digest) -> bool:
+    def is_unwritten(self, digest: Digest, *, quarantine: bool = True) -> bool:
         """Tell whether nobody wrote into a blob; one into which somebody did is put aside.
 
         As ``is_intact``, but links that were made or removed since do not cost a look at
         the bytes.
+
+        Args:
+            digest: Of the blob.
+            quarantine: As for ``verify``.
 
         Raises:
             CacheError: It cannot be read.
@@ -214,7 +223,7 @@ class BlobCache:
         before = None if self._records is None else self._records.get(digest)
         if stamp is not None and before is not None and before.is_but_linked(stamp):
             return True
-        return self.verify(digest)
+        return self.verify(digest, quarantine=quarantine)
 
     def quarantine(self, digest: Digest) -> Path | None:
         """Put a blob aside, never to be used again and not deleted.

@@ -377,6 +377,39 @@ def test_a_dry_run_tells_and_changes_nothing(history: Workbench) -> None:
     assert sorted(history.cache.rglob("*")) == before
 
 
+def test_2_15_a_dry_run_names_what_would_be_put_aside(history: Workbench) -> None:
+    for blob in history.blobs():
+        if blob.read_text() == "2":
+            damage(blob)
+    collect_dry = GcOptions(grace_s=0, dry_run=True, quarantine=True)
+    before = sorted(history.cache.rglob("*"))
+    told = collected(history, collect_dry)
+    assert sorted(history.cache.rglob("*")) == before
+    done = collected(history, GcOptions(grace_s=0, quarantine=True))
+    assert done == told
+    assert (len(done.choice.removed), len(done.choice.aside)) == (2, 1)
+    assert (done.choice.kept, done.choice.kept_size, done.quarantined) == (1, 1, 0)
+    (aside,) = layout(history).quarantine.iterdir()
+    assert aside.read_text() == "x"
+
+
+def test_3_8_a_dry_run_counts_what_a_killed_run_left_as_the_next_one_does(
+    history: Workbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def kill(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(gc, "put_back", kill)
+        with pytest.raises(KeyboardInterrupt):
+            collected(history)
+    git(history.folder, "checkout", "-q", "side")
+    told = collected(history, GcOptions(grace_s=0, dry_run=True))
+    assert told.swept == 2
+    assert collected(history) == told
+    assert history.cached() == {"2", "4"}
+
+
 def test_3_16_it_waits_for_a_sync_and_a_sync_for_it(
     history: Workbench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
