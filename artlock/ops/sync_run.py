@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from artlock.cache.projects import remember_needs
-from artlock.cache.records import Stamp
 from artlock.engine.threads import each
 from artlock.errors import BlobMissingError, ConflictError, WorkspaceError
 from artlock.fs.problems import raising
@@ -20,9 +19,10 @@ from artlock.model.plan import FileState, SyncPlan, plan_sync
 from artlock.model.tokens import Trust
 from artlock.ops.blobs import Pinned
 from artlock.ops.materialize import Materializer, Write
-from artlock.ops.memory import Known, Settled, load_index, stamp_of, update_index
+from artlock.ops.memory import Settled, stamp_of
 from artlock.ops.space import refuse_without_space
 from artlock.ops.sync_fetch import SyncFetch
+from artlock.ops.sync_memory import SyncMemory
 from artlock.ops.sync_values import SyncOptions, SyncReport
 from artlock.ops.workspace import Survey
 
@@ -69,9 +69,9 @@ class SyncRun:
         self._sources = sources
         self._options = options
         self._pinned = Pinned(project, lock, sources)
-        self._index = load_index(project)
+        self._memory = SyncMemory(project, root, self._pinned)
         self._survey = Survey(
-            root, self._index, self._pinned, vault, jobs=project.runtime.jobs
+            root, self._memory.index, self._pinned, vault, jobs=project.runtime.jobs
         )
         self._fetcher = SyncFetch(project, lock, vault, sources, self._pinned)
         self._digests: dict[str, Digest] = {}
@@ -81,8 +81,6 @@ class SyncRun:
         self._placements = placements
         self._lockfile = lockfile
         self._whole = whole
-        self._written: dict[str, Stamp] = {}
-        self._looked_ns = self._placed_ns = time.monotonic_ns()
 
     @property
     def states(self) -> Mapping[str, FileState]:
@@ -157,9 +155,9 @@ class SyncRun:
                 trashed += self._discard_unknown()
         except (ConflictError, WorkspaceError):
             # What got its name is artlock's own all the same.
-            self._save_index(report, complete=False)
+            self._remember(report, complete=False)
             raise
-        self._save_index(report)
+        self._remember(report)
         return replace(
             report,
             fetched=len(fetched),
@@ -215,9 +213,9 @@ class SyncRun:
                 self._remove(between)
                 for folder in self._survey.folders:
                     self._root.remove_empty_tree(folder)
-                self._written = files.stamps
+                self._memory.placing(plan.write, self._digests, files.stamps)
                 files.settle()
-                self._placed_ns = time.monotonic_ns()
+                self._memory.settled()
                 files.place((p.target for p in plan.write), self._replaced(plan))
                 self._remove(last)
         finally:
@@ -312,47 +310,25 @@ class SyncRun:
             )
             return self._discard(unknown)
 
-    def _save_index(self, report: SyncReport, *, complete: bool = True) -> None:
-        """Remember the workspace as it is now, so that the next look costs only a stat.
-
-        A memory only: if it cannot be written, the next run reads the files once more.
+    def _remember(self, report: SyncReport, *, complete: bool = True) -> None:
+        """Remember the workspace as it is now, and what this project needs of the cache.
 
         Args:
             report: What was planned.
             complete: Whether all of it was done.
         """
         plan = report.plan
-        # Of a file that was not replaced only what it is counts, not what it was to be.
-        written = {t: d for t, d in self._digests.items() if t in self._written}
-        known = {**self._survey.digests, **written}
-        fresh = [
-            Known(
-                placement=p,
-                digest=known[p.target],
-                # What a row's own digest names needs no pin.
-                pin=None if p.row.has_blake3 else self._pinned.key(p),
-                before=before,
-                since_ns=self._placed_ns if p.target in self._written else self._looked_ns,
-                is_ours=p.target in self._written or self._was_ours(p.target),
-                is_new=p.target in self._written,
-            )
-            for p in self._placements
-            if p.target in known and (before := self._looked(p.target)) is not None
-        ]
-        gone = frozenset((*plan.remove, *plan.left, *self._survey.vanished()))
-        if not complete:
-            gone = frozenset()
+        gone = (*plan.remove, *plan.left, *self._survey.vanished()) if complete else ()
         # Of the whole project, and not of a lockfile that was used although it was stale.
         whole = complete and self._whole and not self._options.frozen and not plan.left
-        counts = Settled(
-            artifacts=report.artifacts,
-            links=report.links,
-            weak=report.weak,
-            files=len(self._placements),
+        known = self._memory.known(self._survey, self._digests)
+        index = self._memory.save(
+            self._placements,
+            self._survey,
+            known,
+            gone=gone,
+            now_settled=self._now_settled(report) if whole else None,
         )
-        stamp = stamp_of(self._project, self._sources, self._lockfile) if whole else b""
-        done = (stamp, counts) if whole else None
-        index = update_index(self._project, self._root, self._index, fresh, gone, done)
         learnt = {
             bytes.fromhex(known[p.target].hex)
             for p in self._placements
@@ -361,17 +337,14 @@ class SyncRun:
         needs = index.digests() | locked_digests(self._lock) | learnt
         remember_needs(self._vault.layout, self._project.root, needs)
 
-    def _looked(self, target: str) -> Stamp | None:
-        """Return how a file looked when its bytes were known, if they were in this run."""
-        if target in self._written:
-            return self._written[target]
-        if target not in self._survey.digests or target not in self._survey.stats:
-            return None
-        return Stamp.of(self._survey.stats[target])
-
-    def _was_ours(self, target: str) -> bool:
-        entry = self._index.get(target)
-        return entry is not None and bool(entry.artifact)
+    def _now_settled(self, report: SyncReport) -> tuple[bytes, Settled]:
+        counts = Settled(
+            artifacts=report.artifacts,
+            links=report.links,
+            weak=report.weak,
+            files=len(self._placements),
+        )
+        return stamp_of(self._project, self._sources, self._lockfile), counts
 
     def _is_in_scope(self, artifact: str) -> bool:
         """Tell whether what artlock wrote for an artifact may be removed by this run."""
