@@ -119,18 +119,19 @@ def prepared(
     from artlock.ops.vault import Vault  # noqa: PLC0415 - see above
 
     with ExitStack() as stack:
+        vault = stack.enter_context(Vault.open(project.runtime))
         if options.write:
+            # Shared: it keeps `gc` from removing what this run counts on. Everybody takes
+            # the mutex of the cache first, so that no two wait for each other.
+            stack.enter_context(vault.layout.mutex(purpose="sync"))
             stack.enter_context(project.mutex("sync"))
         # Read once, and not before the mutex is held: another command may be writing it.
         lockfile = project.locked_bytes()
         lock = parse_lockfile(lockfile)
         artifacts = _to_sync(project, lock, names, options)
         placements = placements_of(project, lock, artifacts)
-        vault = stack.enter_context(Vault.open(project.runtime))
         root = stack.enter_context(project.files())
         if options.write:
-            # Shared: it keeps `cache prune` from removing what this run counts on.
-            stack.enter_context(vault.layout.mutex(purpose="sync"))
             register(vault.layout, project.root)
             # Before anything is fetched: this run may be killed, and its folder unmounted.
             before = needs_of(vault.layout, project.root) or frozenset()

@@ -14,6 +14,7 @@ from artlock.cache.collect import discard
 from artlock.cache.layout import CacheLayout
 from artlock.cache.projects import known_projects
 from artlock.errors import CacheError, ConfigError, GitError, WorkspaceError
+from artlock.fs.mutex import Mutex
 from artlock.model.lock import Lockfile
 from artlock.ops import gc
 from artlock.ops.cache import cache_usage, verify_cache
@@ -21,6 +22,7 @@ from artlock.ops.gc import GcOptions, GcReport, collect
 from artlock.ops.project import Project
 from artlock.ops.roots import MISSED_S, Keep
 from artlock.ops.sync import SyncOptions
+from artlock.ops.verify_repair import repair
 from tests.unit.ops.remotes import Remote
 from tests.unit.ops.workbench import Workbench
 
@@ -629,3 +631,34 @@ def test_what_is_gone_is_not_remembered_as_checked(bench: Workbench) -> None:
     bench.sync()
     report = verify_cache(bench.project().runtime, max_age_s=DAY)
     assert report.intact == 2
+
+
+def test_mutexes_are_taken_in_one_order(
+    bench: Workbench, remote: Remote, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where none can be shared, two commands would wait for each other otherwise."""
+    held: list[str] = []
+    orders: list[list[str]] = []
+    enter, leave = Mutex.__enter__, Mutex.__exit__
+
+    def take(self: Mutex) -> Mutex:
+        held.append("cache" if self._path.is_relative_to(bench.cache) else "workspace")
+        orders.append(held.copy())
+        return enter(self)
+
+    def let_go(self: Mutex, *error: object) -> None:
+        held.pop()
+        leave(self, *error)
+
+    monkeypatch.setattr(Mutex, "__enter__", take)
+    monkeypatch.setattr(Mutex, "__exit__", let_go)
+    remote.put("a", "1")
+    bench.declare(data=remote.uri)
+    bench.resolve(digest_all=True)
+    bench.sync()
+    (bench.root / "data/data/a").unlink()
+    repair(bench.project())
+    verify_cache(bench.project().runtime)
+    collect(bench.project().runtime, GcOptions())
+    assert ["cache", "workspace"] in orders
+    assert ["workspace", "cache"] not in orders
