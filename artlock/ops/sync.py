@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import time
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
-from artlock.errors import PolicyError, StaleLockfileError, WorkspaceError
+from artlock.errors import StaleLockfileError, WorkspaceError
 from artlock.formats.lockfile import parse_lockfile
 from artlock.fs.problems import raising
 from artlock.model.plan import FileState, SyncPlan
 from artlock.ops.memory import load_index, settled
 from artlock.ops.placements import placements_of
-from artlock.ops.policy import problem_with_source
+from artlock.ops.policy import refuse_outside
 from artlock.ops.project import stale_reasons
 from artlock.ops.sources import Sources
 from artlock.ops.sync_values import SyncOptions, SyncReport
@@ -175,11 +174,5 @@ def _to_sync(
             hint="run `artlock resolve`, or sync what is locked with `--frozen`",
         )
     chosen = [a for a in project.chosen(names, options.groups) if lock.get(a.name)]
-    policy = project.manifest.policy
-    for artifact in chosen:
-        locked = lock.get(artifact.name)
-        declared = artifact.declared if locked is None else locked.declared
-        problem = problem_with_source(policy, replace(artifact, declared=declared))
-        if problem is not None:
-            raise PolicyError(problem, hint="change `[policy] allow`, or the `uri`")
+    refuse_outside(project.manifest.policy, lock, chosen)
     return chosen
