@@ -24,6 +24,7 @@ from blake3 import blake3
 
 from artlock.cache.layout import CacheLayout
 from artlock.errors import CacheError
+from artlock.fs.durability import sync_file
 from artlock.fs.problems import raising
 from artlock.fs.temporary import Names
 
@@ -70,6 +71,10 @@ def register(layout: CacheLayout, project: Path) -> None:
             fd = os.open(entry, os.O_WRONLY | os.O_TRUNC)
         with open(fd, "wb") as file:
             file.write(text)
+            # Once for each project: one that is cut short by a power cut would be unknown,
+            # and what it needs removed.
+            file.flush()
+            sync_file(file.fileno())
 
 
 def remember_needs(layout: CacheLayout, project: Path, digests: Iterable[bytes]) -> None:
