@@ -56,7 +56,7 @@ def show_collection(
             output.say(f"needs of `{path}` are kept")
     aside = "would be put aside" if options.dry_run else "was put aside"
     for blob in choice.aside:
-        output.warn(f"somebody wrote into the blob {blob.digest}: it {aside} and stays")
+        output.warn(f"the blob {blob.digest} has other bytes by now: it {aside}")
     for item in roots.missing:
         output.warn(
             f"the project `{item.path}` is not there; what it needed stays until "
