@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import stat
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -224,6 +225,19 @@ class BlobCache:
         if stamp is not None and before is not None and before.is_but_linked(stamp):
             return True
         return self.verify(digest, quarantine=quarantine)
+
+    def note_use(self, digest: Digest) -> None:
+        """Let a blob count as used now, so that its grace begins anew.
+
+        Raises:
+            CacheError: It cannot be marked.
+        """
+        found = self._lstat(digest)
+        if found is not None:
+            try:
+                os.utime(self.path(digest), ns=(time.time_ns(), found.st_mtime_ns))
+            except OSError as error:
+                raise _unreadable(digest, error) from error
 
     def quarantine(self, digest: Digest) -> Path | None:
         """Put a blob aside, never to be used again and not deleted.

@@ -51,8 +51,11 @@ class KnownProject:
     missed_s: float | None
 
 
-def register(layout: CacheLayout, project: Path) -> None:
+def register(layout: CacheLayout, project: Path) -> bool:
     """Remember that a project uses the cache, and when.
+
+    Returns:
+        Whether it was not known.
 
     Raises:
         CacheError: The cache cannot be written.
@@ -66,7 +69,7 @@ def register(layout: CacheLayout, project: Path) -> None:
         except FileExistsError:
             if entry.read_bytes() == text:
                 os.utime(entry)
-                return
+                return False
             # Cut short by a crash: written again.
             fd = os.open(entry, os.O_WRONLY | os.O_TRUNC)
         with open(fd, "wb") as file:
@@ -75,6 +78,7 @@ def register(layout: CacheLayout, project: Path) -> None:
             # and what it needs removed.
             file.flush()
             sync_file(file.fileno())
+    return True
 
 
 def remember_needs(layout: CacheLayout, project: Path, digests: Iterable[bytes]) -> None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, TypeVar
 
-from artlock.errors import StaleLockfileError, WorkspaceError
+from artlock.errors import CacheError, StaleLockfileError, WorkspaceError
 from artlock.formats.lockfile import parse_lockfile
 from artlock.fs.problems import raising
 from artlock.model.plan import FileState, SyncPlan
@@ -67,6 +67,8 @@ def sync(
     if not (names or options.groups or options.exact) and (
         known := settled_report(project)
     ):
+        if options.write:
+            _stay_known(project)
         return known
     from artlock.ops.sync_run import SyncRun  # noqa: PLC0415 - not for one with nothing to do
 
@@ -87,6 +89,18 @@ def settled_report(project: Project) -> SyncReport | None:
         links=counts.links,
         weak=counts.weak,
     )
+
+
+def _stay_known(project: Project) -> None:
+    """Tell the cache of a project that has nothing to do: it may have forgotten it."""
+    from artlock.cache.layout import CacheLayout  # noqa: PLC0415 - not for `status`
+    from artlock.cache.projects import register, remember_needs  # noqa: PLC0415 - likewise
+
+    layout = CacheLayout(project.runtime.cache_root)
+    with suppress(CacheError):  # it needs nothing of a cache that is not there
+        if register(layout, project.root):
+            # Of a settled workspace the index has every file.
+            remember_needs(layout, project.root, load_index(project).digests())
 
 
 def survey_only(

@@ -209,6 +209,7 @@ class SyncRun:
                 self._remove(first)
                 self._stage(files, plan.write)
                 self._refuse_changed(plan)
+                self._keep_copies(plan)
                 trashed += self._discard(occupied)
                 self._remove(between)
                 for folder in self._survey.folders:
@@ -234,6 +235,12 @@ class SyncRun:
         still = files.stage(missing)
         if still:
             raise BlobMissingError(str(still[0].digest))
+
+    def _keep_copies(self, plan: SyncPlan) -> None:
+        """Let blobs stay for their grace that are the last copies of what is replaced."""
+        for placement in plan.write:
+            if self.states.get(placement.target) is FileState.KEPT_ELSEWHERE:
+                self._vault.blobs.note_use(self._survey.digests[placement.target])
 
     def _refuse_changed(self, plan: SyncPlan) -> None:
         """Refuse to go on if a person changed something while bytes were fetched.

@@ -21,7 +21,7 @@ from artlock.ops.cache import cache_usage, verify_cache
 from artlock.ops.gc import GcOptions, GcReport, collect
 from artlock.ops.project import Project
 from artlock.ops.roots import MISSED_S, Keep
-from artlock.ops.sync import SyncOptions
+from artlock.ops.sync import SyncOptions, settled_report
 from artlock.ops.verify_repair import repair
 from tests.unit.ops.remotes import Remote
 from tests.unit.ops.workbench import Workbench
@@ -267,6 +267,45 @@ def test_a_project_can_be_forgotten(bench: Workbench, other: Workbench) -> None:
         removed(bench, forget=[other.root])
     other.sync(options=SyncOptions(exact=True))
     assert other.root in [p.path for p in known_projects(layout(bench))]
+
+
+def test_a_project_is_known_once_it_was_synced_although_nothing_was_to_do(
+    bench: Workbench, other: Workbench, tmp_path: Path
+) -> None:
+    locked(bench, a="1")
+    bench.sync()
+    locked(other, b="2")
+    other.sync()
+    time.sleep(0.05)
+    other.sync()
+    other.root.rename(tmp_path / "away")
+    assert removed(bench) == 0
+    (tmp_path / "away").rename(other.root)
+    assert settled_report(other.project()) is not None
+    other.sync()
+    (known,) = [p for p in known_projects(layout(bench)) if p.path == other.root]
+    assert known.missed_s is None
+    assert removed(bench, forget=[other.root], grace_s=DAY) == 0
+    other.sync()
+    other.root.rename(tmp_path / "away")
+    assert removed(bench) == 0
+    assert bench.cached() == {"1", "2"}
+
+
+def test_3_16_a_copy_of_what_was_replaced_stays_for_the_grace(
+    bench: Workbench,
+) -> None:
+    locked(bench, a="1")
+    bench.sync()
+    locked(bench, a="2")
+    bench.sync()
+    bench.write("data/data/a", "1")  # a person's, of which the cache has a copy
+    (old,) = [blob for blob in bench.blobs() if blob.read_text() == "1"]
+    os.utime(old, (10**9, 10**9))
+    bench.sync()
+    assert bench.data() == {"a": "2"}
+    assert time.time() - old.stat().st_atime < DAY
+    assert old.stat().st_mtime == 10**9
 
 
 # older lockfiles
