@@ -197,15 +197,19 @@ class BlobCache:
         elif after is not None and not self.verify(digest):
             raise BlobMissingError(str(digest))
 
-    def is_intact(self, digest: Digest) -> bool:
+    def is_intact(self, digest: Digest, *, quarantine: bool = True) -> bool:
         """Tell whether a blob is what its name says; it is read unless that is recorded.
 
         One that is not is put aside.
 
+        Args:
+            digest: Of the blob.
+            quarantine: As for ``verify``.
+
         Raises:
             CacheError: It cannot be read.
         """
-        return self._is_recorded(digest) or self.verify(digest)
+        return self._is_recorded(digest) or self.verify(digest, quarantine=quarantine)
 
     def is_unwritten(self, digest: Digest, *, quarantine: bool = True) -> bool:
         """Tell whether nobody wrote into a blob; one into which somebody did is put aside.

@@ -71,7 +71,12 @@ class SyncRun:
         self._pinned = Pinned(project, lock, sources)
         self._memory = SyncMemory(project, root, self._pinned)
         self._survey = Survey(
-            root, self._memory.index, self._pinned, vault, jobs=project.runtime.jobs
+            root,
+            self._memory.index,
+            self._pinned,
+            vault,
+            jobs=project.runtime.jobs,
+            only_look=not options.write,
         )
         self._fetcher = SyncFetch(project, lock, vault, sources, self._pinned)
         self._digests: dict[str, Digest] = {}
@@ -111,7 +116,7 @@ class SyncRun:
         self._misfits = set()
         for placement in placements:
             digest = known.get(placement.target)
-            if digest is None:
+            if digest is None or digest in self._survey.damaged:
                 continue
             size = self._vault.blobs.size_of(digest)
             if size == placement.row.size:

@@ -745,9 +745,13 @@ def test_2_15_an_edit_through_a_symlink_is_seen_and_kept(bench: Workbench) -> No
     for name in ("a", "b"):
         (bench.root / "data/data" / name).chmod(0o644)
         (bench.root / "data/data" / name).write_text("wrong")
+    before = sorted(bench.cache.rglob("*"))
+    assert targets(bench.status().plan.fetch) == ["data/data/a", "data/data/b"]
+    # Only looked at: their files are still where they know them.
+    assert bench.data() == {"a": "wrong", "b": "wrong"}
+    assert sorted(bench.cache.rglob("*")) == before
     (bench.source / "b").unlink()
     bench.update(allow_shrink=True)
-    assert not bench.status().is_clean
     bench.sync(options=options)
     assert bench.data() == {"a": "right"}
     quarantine = [p.read_text() for p in (bench.cache / "v1/quarantine").iterdir()]
