@@ -71,7 +71,7 @@ def register(layout: CacheLayout, project: Path) -> bool:
                 os.utime(entry)
                 return False
             # Cut short by a crash: written again.
-            fd = os.open(entry, os.O_WRONLY | os.O_TRUNC)
+            fd = os.open(entry, os.O_WRONLY | os.O_TRUNC | getattr(os, "O_NOFOLLOW", 0))
         with open(fd, "wb") as file:
             file.write(text)
             # Once for each project: one that is cut short by a power cut would be unknown,

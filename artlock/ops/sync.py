@@ -97,7 +97,10 @@ def _stay_known(project: Project) -> None:
     from artlock.cache.projects import register, remember_needs  # noqa: PLC0415 - likewise
 
     layout = CacheLayout(project.runtime.cache_root)
-    with suppress(CacheError):  # it needs nothing of a cache that is not there
+    if not layout.home.is_dir():
+        return
+    with suppress(CacheError):  # whoever uses the cache says what is wrong with it
+        layout.prepare()  # or refused, if others could have put something there
         if register(layout, project.root):
             # Of a settled workspace the index has every file.
             remember_needs(layout, project.root, load_index(project).digests())

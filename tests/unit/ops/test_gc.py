@@ -292,6 +292,23 @@ def test_a_project_is_known_once_it_was_synced_although_nothing_was_to_do(
     assert bench.cached() == {"1", "2"}
 
 
+def test_3_19_nothing_is_written_into_a_cache_that_others_can_write(
+    bench: Workbench,
+) -> None:
+    locked(bench, a="1")
+    bench.sync()
+    time.sleep(0.05)
+    bench.sync()
+    (entry,) = (p for p in layout(bench).projects.iterdir() if not p.suffix)
+    os.utime(entry, (10**9, 10**9))
+    layout(bench).home.chmod(0o777)
+    bench.sync()
+    assert entry.stat().st_mtime == 10**9
+    layout(bench).home.chmod(0o700)
+    bench.sync()
+    assert entry.stat().st_mtime > 10**9
+
+
 def test_3_16_a_copy_of_what_was_replaced_stays_for_the_grace(
     bench: Workbench,
 ) -> None:
