@@ -245,7 +245,7 @@ def test_3_17_a_run_that_was_killed_before_its_end_has_told_its_needs(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("artlock.ops.sync_run.SyncRun._materialize", kill)
+        patch.setattr("artlock.ops.sync_write.SyncWrite.carry_out", kill)
         with pytest.raises(KeyboardInterrupt):
             other.sync()
     other.root.rename(tmp_path / "unmounted")
