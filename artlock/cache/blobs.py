@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import stat
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -139,11 +140,15 @@ class BlobCache:
         finally:
             os.close(fd)
 
-    def verify(self, digest: Digest) -> bool:
+    def verify(self, digest: Digest, *, quarantine: bool = True) -> bool:
         """Read a blob again, whole; one that is not what its name says is put aside.
 
         From the disk, as far as the system can be asked to: what is in memory may be what
         was once written, and not what is there (hazard 3.22). It does not count as a use.
+
+        Args:
+            digest: Of the blob.
+            quarantine: Whether it is put aside; else it is only told of.
 
         Returns:
             Whether it is intact; false if there is none.
@@ -159,7 +164,8 @@ class BlobCache:
             _drop_from_memory(fd)
             before = Stamp.of(os.fstat(fd))
             if not self._holds(fd, digest, None, None):
-                self.quarantine(digest)
+                if quarantine:
+                    self.quarantine(digest)
                 return False
             if before == Stamp.of(os.fstat(fd)):
                 self._record(digest, before)
@@ -191,21 +197,29 @@ class BlobCache:
         elif after is not None and not self.verify(digest):
             raise BlobMissingError(str(digest))
 
-    def is_intact(self, digest: Digest) -> bool:
+    def is_intact(self, digest: Digest, *, quarantine: bool = True) -> bool:
         """Tell whether a blob is what its name says; it is read unless that is recorded.
 
         One that is not is put aside.
 
+        Args:
+            digest: Of the blob.
+            quarantine: As for ``verify``.
+
         Raises:
             CacheError: It cannot be read.
         """
-        return self._is_recorded(digest) or self.verify(digest)
+        return self._is_recorded(digest) or self.verify(digest, quarantine=quarantine)
 
-    def is_unwritten(self, digest: Digest) -> bool:
+    def is_unwritten(self, digest: Digest, *, quarantine: bool = True) -> bool:
         """Tell whether nobody wrote into a blob; one into which somebody did is put aside.
 
         As ``is_intact``, but links that were made or removed since do not cost a look at
         the bytes.
+
+        Args:
+            digest: Of the blob.
+            quarantine: As for ``verify``.
 
         Raises:
             CacheError: It cannot be read.
@@ -214,7 +228,20 @@ class BlobCache:
         before = None if self._records is None else self._records.get(digest)
         if stamp is not None and before is not None and before.is_but_linked(stamp):
             return True
-        return self.verify(digest)
+        return self.verify(digest, quarantine=quarantine)
+
+    def note_use(self, digest: Digest) -> None:
+        """Let a blob count as used now, so that its grace begins anew.
+
+        Raises:
+            CacheError: It cannot be marked.
+        """
+        found = self._lstat(digest)
+        if found is not None:
+            try:
+                os.utime(self.path(digest), ns=(time.time_ns(), found.st_mtime_ns))
+            except OSError as error:
+                raise _unreadable(digest, error) from error
 
     def quarantine(self, digest: Digest) -> Path | None:
         """Put a blob aside, never to be used again and not deleted.

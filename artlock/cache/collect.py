@@ -19,10 +19,10 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from artlock.cache.layout import CacheLayout
@@ -42,11 +42,14 @@ class Choice:
 
     Attributes:
         removed: The least recently used first.
+        aside: Likewise, of those into which somebody wrote: what is there is no blob, but
+            their work, and goes into quarantine.
         kept: How many stay.
         kept_size: Of those, in bytes.
     """
 
     removed: tuple[StoredBlob, ...]
+    aside: tuple[StoredBlob, ...] = ()
     kept: int
     kept_size: int
 
@@ -55,15 +58,20 @@ class Choice:
         """Bytes of what is to go."""
         return sum(blob.size for blob in self.removed)
 
-    def only(self, may_go: Callable[[Digest], bool]) -> Choice:
-        """Return the choice as it is when each blob is asked about once more."""
-        stays = frozenset(b.digest for b in self.removed if not may_go(b.digest))
-        return self.without(stays)
+    def sparing(self, is_unwritten: Callable[[Digest], bool]) -> Choice:
+        """Return the choice as it is when each blob is asked whether it still is one."""
+        unwritten = {b.digest for b in self.removed if is_unwritten(b.digest)}
+        return replace(
+            self,
+            removed=tuple(b for b in self.removed if b.digest in unwritten),
+            aside=tuple(b for b in self.removed if b.digest not in unwritten),
+        )
 
     def without(self, digests: AbstractSet[Digest]) -> Choice:
         """Return the choice as it is when some of it stays after all."""
         stays = [blob for blob in self.removed if blob.digest in digests]
-        return Choice(
+        return replace(
+            self,
             removed=tuple(b for b in self.removed if b.digest not in digests),
             kept=self.kept + len(stays),
             kept_size=self.kept_size + sum(blob.size for blob in stays),
@@ -142,19 +150,31 @@ def put_back(
     """
     with raising(CacheError, "cannot put blobs back"):
         there = discarded(layout)
-        needed = needs() if there else frozenset()
         returned = set()
-        for path in there:
-            digest = _digest_of(path)
-            if digest is None or digest not in needed:
-                continue
+        for digest, path in missed(layout, there, needs() if there else ()).items():
             goal = layout.blob(digest)
-            if lstat_or_none(goal) is None:
-                goal.parent.mkdir(mode=0o700, exist_ok=True)
-                with suppress(FileNotFoundError):  # another `gc` was quicker
-                    path.rename(goal)
-                    returned.add(digest)
+            goal.parent.mkdir(mode=0o700, exist_ok=True)
+            with suppress(FileNotFoundError):  # another `gc` was quicker
+                path.rename(goal)
+                returned.add(digest)
     return frozenset(returned)
+
+
+def missed(
+    layout: CacheLayout, paths: Iterable[Path], needed: Collection[Digest]
+) -> dict[Digest, Path]:
+    """Return which of ``discarded`` blobs are needed, and are nowhere else.
+
+    Raises:
+        CacheError: The cache cannot be read.
+    """
+    found = {digest: path for path in paths if (digest := _digest_of(path)) in needed}
+    with raising(CacheError, "cannot read the cache"):
+        return {
+            digest: path
+            for digest, path in found.items()
+            if digest is not None and lstat_or_none(layout.blob(digest)) is None
+        }
 
 
 def discarded(layout: CacheLayout) -> list[Path]:

@@ -17,6 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from artlock.cache.layout import CacheLayout
+from artlock.cache.sweep import lstat_or_none
 from artlock.errors import CacheError
 from artlock.fs.problems import raising
 from artlock.model.digest import Digest
@@ -94,7 +95,8 @@ def clear_evidence(layout: CacheLayout, *, dry_run: bool = False) -> int:
     freed = 0
     with raising(CacheError, "cannot remove refused bytes from the cache"):
         for path in _rejected(layout):
-            freed += path.stat().st_size
+            found = lstat_or_none(path)  # a sync may have made room meanwhile
+            freed += 0 if found is None else found.st_size
             if not dry_run:
                 path.unlink(missing_ok=True)
     return freed

@@ -1,4 +1,4 @@
-"""One short key for everything that a row says and where it says it of."""
+"""Short keys for everything that a row says and where it says it of."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from blake3 import blake3
 from artlock.model.lock import LockedObject
 
 KEY_LENGTH = 16
-"""Bytes of a pin key."""
+"""Bytes of a key."""
 _encode = msgspec.json.Encoder().encode
 
 
@@ -23,3 +23,15 @@ def pin_key(identity: str, uri: str, row: LockedObject) -> bytes:
     # It may hold text of the environment, which need not be UTF-8.
     encodable = identity.encode("utf-8", "surrogatepass").decode("latin-1")
     return blake3(_encode((encodable, uri, row))).digest(length=KEY_LENGTH)
+
+
+def place_key(uri: str, row: LockedObject) -> bytes:
+    """Return what stands for a row at a place, whoever answers for it there.
+
+    Good for keeping what was learnt, never for believing it.
+
+    Args:
+        uri: Of the object.
+        row: All of its columns count.
+    """
+    return blake3(_encode((uri, row))).digest(length=KEY_LENGTH)

@@ -24,6 +24,7 @@ from blake3 import blake3
 
 from artlock.cache.layout import CacheLayout
 from artlock.errors import CacheError
+from artlock.fs.durability import sync_file
 from artlock.fs.problems import raising
 from artlock.fs.temporary import Names
 
@@ -50,8 +51,11 @@ class KnownProject:
     missed_s: float | None
 
 
-def register(layout: CacheLayout, project: Path) -> None:
+def register(layout: CacheLayout, project: Path) -> bool:
     """Remember that a project uses the cache, and when.
+
+    Returns:
+        Whether it was not known.
 
     Raises:
         CacheError: The cache cannot be written.
@@ -65,11 +69,16 @@ def register(layout: CacheLayout, project: Path) -> None:
         except FileExistsError:
             if entry.read_bytes() == text:
                 os.utime(entry)
-                return
+                return False
             # Cut short by a crash: written again.
-            fd = os.open(entry, os.O_WRONLY | os.O_TRUNC)
+            fd = os.open(entry, os.O_WRONLY | os.O_TRUNC | getattr(os, "O_NOFOLLOW", 0))
         with open(fd, "wb") as file:
             file.write(text)
+            # Once for each project: one that is cut short by a power cut would be unknown,
+            # and what it needs removed.
+            file.flush()
+            sync_file(file.fileno())
+    return True
 
 
 def remember_needs(layout: CacheLayout, project: Path, digests: Iterable[bytes]) -> None:

@@ -33,6 +33,7 @@ def show_collection(
             "keep": str(options.keep),
             "removed": [str(blob.digest) for blob in choice.removed],
             "removed_bytes": choice.size,
+            "aside": [str(blob.digest) for blob in choice.aside],
             "swept_bytes": report.swept,
             "quarantined": report.quarantined,
             "quarantined_bytes": report.quarantine_size,
@@ -53,6 +54,9 @@ def show_collection(
             output.data(f"remove: {blob.digest} {human_size(blob.size)}")
         for path in roots.projects:
             output.say(f"needs of `{path}` are kept")
+    aside = "would be put aside" if options.dry_run else "was put aside"
+    for blob in choice.aside:
+        output.warn(f"the blob {blob.digest} has other bytes by now: it {aside}")
     for item in roots.missing:
         output.warn(
             f"the project `{item.path}` is not there; what it needed stays until "
@@ -64,9 +68,9 @@ def show_collection(
     for text in roots.unreadable:
         output.warn(f"{text}; what only it needs does not stay")
     verb = "Would remove" if options.dry_run else "Removed"
-    aside = f", {report.quarantined:,} damaged" if report.quarantined else ""
+    damaged = f", {report.quarantined:,} damaged" if report.quarantined else ""
     output.say(
-        f"{verb} {count(len(choice.removed), 'blob')}{aside}, {human_size(report.size)}; "
+        f"{verb} {count(len(choice.removed), 'blob')}{damaged}, {human_size(report.size)}; "
         f"{human_size(choice.kept_size)} stay"
     )
 

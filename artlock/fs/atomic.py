@@ -19,7 +19,11 @@ _CHUNK = 8 << 20
 
 
 def replace_file(
-    path: Path, data: bytes, *, check: Callable[[bytes], object] | None = None
+    path: Path,
+    data: bytes,
+    *,
+    check: Callable[[bytes], object] | None = None,
+    mode: int = 0o666,
 ) -> bool:
     """Make ``data`` the content of ``path``, wholly or not at all (hazard 3.4).
 
@@ -33,6 +37,7 @@ def replace_file(
         data: The whole new content.
         check: Is given the bytes as they were read back; what it raises leaves the old
             file.
+        mode: Of a file that is new; the system takes its mask from it.
 
     Returns:
         Whether the file was written.
@@ -48,7 +53,7 @@ def replace_file(
         sweep_beside(path.parent, time.time())
     # Short, so that no name that fits grows beyond 255 bytes (hazard 2.9).
     temporary = path.with_name(BESIDE + Names().next())
-    fd = os.open(temporary, _NEW, 0o666)
+    fd = os.open(temporary, _NEW, mode)
     try:
         try:
             _fill(fd, data, None if old is None else stat.S_IMODE(old.st_mode))

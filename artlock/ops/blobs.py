@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from artlock.cache.pins import pin_key
+from artlock.cache.pins import pin_key, place_key
 from artlock.engine.threads import each
 from artlock.errors import CacheError
 from artlock.fs.problems import raising
@@ -122,9 +122,16 @@ def _holds(placement: Placement, digest: Digest, vault: Vault) -> bool:
 def remember(
     vault: Vault, pinned: Pinned, learnt: Iterable[tuple[Placement, Digest]]
 ) -> None:
-    """Keep which blobs satisfied rows that do not say so themselves."""
-    vault.seen.put_many(
-        (key, bytes.fromhex(digest.hex))
-        for placement, digest in learnt
-        if not placement.row.has_blake3 and (key := pinned.key(placement)) is not None
-    )
+    """Keep which blobs satisfied rows that do not say so themselves.
+
+    Under a second key too, without the service that answered: what `gc` keeps for a
+    lockfile must not hang on settings that may be others by then (hazard 3.17).
+    """
+    records = []
+    for placement, digest in learnt:
+        row = placement.row
+        key = None if row.has_blake3 else pinned.key(placement)
+        if key is not None:
+            raw = bytes.fromhex(digest.hex)
+            records += [(key, raw), (place_key(str(pinned.uri(placement)), row), raw)]
+    vault.seen.put_many(records)

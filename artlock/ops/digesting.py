@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from artlock.cache.pins import pin_key
+from artlock.cache.pins import pin_key, place_key
 from artlock.errors import ManyErrors
 from artlock.model.digest import Digest
 from artlock.ops.fetch import FetchReport, Wanted, fetch
@@ -81,10 +81,12 @@ def with_digests(
     finally:
         progress.end()
         digests |= {path: fetched.digest for path, fetched in report.fetched.items()}
+        # As in `blobs.remember`: by the row and its service, and by the row alone.
         vault.seen.put_many(
-            (key, bytes.fromhex(digests[path].hex))
-            for path, key in keys.items()
-            if path in digests
+            (key, bytes.fromhex(digests[row.path].hex))
+            for row in missing
+            if row.path in keys and row.path in digests
+            for key in (keys[row.path], place_key(str(uris[row.path]), row))
         )
     if report.errors:
         errors = [report.errors[path] for path in sorted(report.errors)]

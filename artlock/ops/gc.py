@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 from artlock.cache.collect import (
@@ -13,6 +14,7 @@ from artlock.cache.collect import (
     delete,
     discard,
     discarded,
+    missed,
     old_in_quarantine,
     put_back,
     size_of,
@@ -83,6 +85,8 @@ class GcReport:
 def collect(runtime: Runtime, options: GcOptions) -> GcReport:
     """Remove the blobs that nobody needs, and what dead processes left.
 
+    With ``dry_run`` nothing is changed, and the report is that of a run at this moment.
+
     May be killed at any moment: a blob is there, or on its way out, where the next run
     finds it. Syncs that run meanwhile are waited for; those that begin wait until blobs are
     out of the way, not until they are deleted. A blob that does not look as it did when it
@@ -122,10 +126,16 @@ def collect(runtime: Runtime, options: GcOptions) -> GcReport:
                 max_size=options.max_size,
                 grace_s=options.grace_s,
             )
+            old = (
+                old_in_quarantine(layout, now_s=now_s, grace_s=options.grace_s)
+                if options.quarantine
+                else []
+            )
+            # What somebody wrote into through a link is no blob, but their work: it is put
+            # aside and stays (hazard 2.15).
+            is_unwritten = partial(vault.blobs.is_unwritten, quarantine=not options.dry_run)
+            choice = choice.sparing(is_unwritten)
             if not options.dry_run:
-                # What somebody wrote into through a link is no blob, but their work: it is
-                # put aside and stays (hazard 2.15).
-                choice = choice.only(vault.blobs.is_unwritten)
                 discard(layout, choice.removed)
                 # Once more: whoever is kept away by nothing may have begun meanwhile, and
                 # a lockfile may be another one by now.
@@ -134,22 +144,20 @@ def collect(runtime: Runtime, options: GcOptions) -> GcReport:
                 for path in forgotten:
                     forget(layout, path)
             remains = discarded(layout)
-        aside = (
-            old_in_quarantine(layout, now_s=now_s, grace_s=options.grace_s)
-            if options.quarantine
-            else []
-        )
-        quarantine_size = size_of(aside)
+            if options.dry_run:
+                back = missed(layout, remains, roots.needed).values()
+                remains = [path for path in remains if path not in back]
+        quarantine_size = size_of(old)
         swept = size_of(remains) - (0 if options.dry_run else choice.size)
         if not options.dry_run:
-            vault.forget(blob.digest for blob in choice.removed)
-            delete([*remains, *aside])
+            vault.forget(blob.digest for blob in (*choice.removed, *choice.aside))
+            delete([*remains, *old])
         swept += sweep(layout, now_s=now_s, dry_run=options.dry_run)
         swept += clear_evidence(layout, dry_run=options.dry_run)
     return GcReport(
         choice=choice,
         swept=swept,
-        quarantined=len(aside),
+        quarantined=len(old),
         quarantine_size=quarantine_size,
         roots=roots,
         forgotten=(*forgotten, *roots.gone),

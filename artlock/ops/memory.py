@@ -33,7 +33,8 @@ if TYPE_CHECKING:
     from artlock.ops.project import Project
     from artlock.ops.sources import Sources
 
-_NO_PIN = bytes(KEY_LENGTH)
+NO_PIN = bytes(KEY_LENGTH)
+"""Of a file whose row names its digest, or of which nothing can be learnt."""
 _SECRET_LENGTH = 32
 _SETTLED = "settled"
 _STAMP_LENGTH = 32
@@ -197,7 +198,9 @@ def update_index(
     known: Sequence[Known],
     gone: frozenset[str],
     now_settled: tuple[bytes, Settled] | None,
-) -> WorkspaceIndex:
+    *,
+    is_stored: bool = True,
+) -> tuple[WorkspaceIndex, bool]:
     """Remember files as they are now, and forget others.
 
     The index is a memory only: if it cannot be written nothing is lost but the time to read
@@ -210,9 +213,10 @@ def update_index(
         known: Files whose bytes are known now.
         gone: Paths to forget.
         now_settled: The stamp and counts if there is nothing more to do.
+        is_stored: Whether the file has ``index`` already.
 
     Returns:
-        What is remembered now, or would be if it could be written.
+        What is remembered now, or would be if it could be written; and whether it was.
     """
     updated = index
     with suppress(OSError, WorkspaceError), root.folder(STATE, create=True) as state:
@@ -226,7 +230,7 @@ def update_index(
                 ctime_ns=status.st_ctime_ns,
                 inode=status.st_ino,
                 digest=bytes.fromhex(item.digest.hex),
-                pin=item.pin or _NO_PIN,
+                pin=item.pin or NO_PIN,
                 artifact=item.placement.artifact if item.is_ours else "",
                 trusted_before_ns=_trusted_before(item, status, horizons[status.st_dev]),
             )
@@ -238,11 +242,14 @@ def update_index(
         if now_settled is not None and len(updated) == now_settled[1].files:
             stamp, counts = now_settled
             stamps[_SETTLED] = stamp + msgspec.json.encode(counts)
-        if entries or gone or stamps != index.stamps:
+        if entries or gone or stamps != index.stamps or not is_stored:
+            is_stored = False
             updated.stamps = stamps
             secret = index_secret(project.runtime.environ)
             updated.save(index_path(project.state), secret=secret, dir_fd=state.fd)
-    return updated
+            is_stored = True
+        return updated, is_stored
+    return updated, False
 
 
 def _horizons(

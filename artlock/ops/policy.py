@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from artlock.errors import PolicyError
 from artlock.model.lock import Kind
 
 if TYPE_CHECKING:
-    from artlock.model.lock import LockedArtifact
+    from collections.abc import Iterable
+
+    from artlock.model.lock import LockedArtifact, Lockfile
     from artlock.model.manifest import Artifact, Policy
     from artlock.model.tokens import Trust
 
@@ -24,6 +28,22 @@ def problem_with_source(policy: Policy, artifact: Artifact) -> str | None:
         if not any(uri.is_allowed_by(prefix) for prefix in policy.allow):
             return f"`artifacts.{artifact.name}`: `{uri}` is outside of `[policy] allow`"
     return None
+
+
+def refuse_outside(policy: Policy, lock: Lockfile, artifacts: Iterable[Artifact]) -> None:
+    """Refuse to read what is locked from a source that the policy does not allow.
+
+    What is locked counts, not what is declared: the lockfile says where bytes come from.
+
+    Raises:
+        PolicyError: A URI or a mirror is outside.
+    """
+    for artifact in artifacts:
+        locked = lock.get(artifact.name)
+        declared = artifact.declared if locked is None else locked.declared
+        problem = problem_with_source(policy, replace(artifact, declared=declared))
+        if problem is not None:
+            raise PolicyError(problem, hint="change `[policy] allow`, or the `uri`")
 
 
 def problems_with_rows(

@@ -43,10 +43,10 @@ class RetentionKind(StrEnum):
     """What may become of a locked version.
 
     ``EXPIRES``: a lifecycle rule deletes it. ``OVERWRITABLE``: it is lost when its object
-    is overwritten or deleted. ``NOT_KEPT``: its source keeps nothing for anybody. ``GONE``:
-    it is not there any more. ``ARCHIVES``: a rule moves it to where it must be restored
-    from. ``PROTECTED``: it would be one of the first two, but cannot be deleted now.
-    ``UNKNOWN``: a setting could not be read.
+    is overwritten or deleted. ``NOT_KEPT``: its source has no settings to ask for, and
+    promises nothing. ``GONE``: it is not there any more. ``ARCHIVES``: a rule moves it to
+    where it must be restored from. ``PROTECTED``: it would be one of the first two, but
+    cannot be deleted now. ``UNKNOWN``: a setting could not be read.
     """
 
     EXPIRES = "expires"
@@ -59,10 +59,18 @@ class RetentionKind(StrEnum):
 
     @property
     def exit_code(self) -> int:
-        """1 if locked versions may disappear, 3 if that is unknown, else 0."""
+        """1 if locked versions may disappear, 3 if that is unknown, else 0.
+
+        A source without settings is told of and is no "no": nothing that its owner could
+        set would make it a "yes". ``require-version-ids`` refuses such sources.
+        """
         if self is RetentionKind.UNKNOWN:
             return EXIT_INCOMPLETE
-        harmless = {RetentionKind.ARCHIVES, RetentionKind.PROTECTED}
+        harmless = {
+            RetentionKind.NOT_KEPT,
+            RetentionKind.ARCHIVES,
+            RetentionKind.PROTECTED,
+        }
         return EXIT_OK if self in harmless else EXIT_NO
 
 
@@ -101,7 +109,7 @@ class RetentionReport:
     Attributes:
         findings: By artifact, in the order of the manifest.
         errors: Artifacts whose source could not be asked.
-        objects: How many locked objects were judged.
+        objects: How many locked objects were judged by the settings of their sources.
         at_risk: How many of them may disappear.
     """
 
@@ -112,7 +120,7 @@ class RetentionReport:
 
     @property
     def exit_code(self) -> int:
-        """0 if everything is kept, 1 if something may disappear, 3 if that is unknown."""
+        """0 if no setting ends anything, 1 if one does, 3 if that is unknown."""
         codes = [error.exit_code for error in self.errors]
         return gravest([*codes, *(finding.kind.exit_code for finding in self.findings)])
 
@@ -152,7 +160,7 @@ def find_retention(project: Project, *, now: datetime) -> RetentionReport:
                 judged = _Judgement(project, locked, store, known[bucket], now)
                 findings += judged.findings()
                 at_risk += judged.at_risk
-                objects += len(locked.objects)
+                objects += len(locked.objects) if known[bucket] is not None else 0
             except ArtlockError as error:
                 errors.append(error)
     return RetentionReport(
@@ -192,10 +200,14 @@ class _Judgement:
         if not rows:
             return []
         if self._retention is None:
-            self.at_risk = len(rows)
-            text = "is not kept by its source"
-            hint = f"{words.NOT_KEPT}: {words.COPY}"
-            return [self._finding(RetentionKind.NOT_KEPT, rows, text=text, hint=hint)]
+            return [
+                self._finding(
+                    RetentionKind.NOT_KEPT,
+                    rows,
+                    text="is not kept by its source",
+                    hint=words.NOT_KEPT_HINT,
+                )
+            ]
         return list(self._judged(self._retention, rows))
 
     def _judged(self, retention: Retention, rows: list[_Row]) -> Iterator[RetentionFinding]:

@@ -13,7 +13,10 @@ if TYPE_CHECKING:
     from artlock.model.retention import Retention
 
 COPY = "keep a copy: `mirrors`, or a cache that is not pruned"
-NOT_KEPT = "whoever owns the source can change or remove it at any time"
+NOT_KEPT_HINT = (
+    f"whoever owns the source can change or remove it at any time: {COPY}; "
+    "`[policy] require-version-ids` refuses such sources"
+)
 
 
 def fate_text(fate: Fate, *, restorable_days: int = 0) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from artlock.cache.pins import pin_key
+from artlock.cache.pins import place_key
 from artlock.cache.projects import forget, known_projects, needs_of, note_missed
 from artlock.cache.statindex import WorkspaceIndex
 from artlock.errors import ArtlockError, CacheError, GitError, LaterFormatError
@@ -19,8 +19,7 @@ from artlock.formats.lockfile import parse_lockfile
 from artlock.gitio.repository import read_version, repository_root, versions_of
 from artlock.model.digest import Digest
 from artlock.ops.memory import index_path, index_secret
-from artlock.ops.project import LOCKFILE, MANIFEST, PARTS, STATE, Project, read_manifest
-from artlock.ops.sources import Sources
+from artlock.ops.project import LOCKFILE, MANIFEST, PARTS, STATE
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -124,11 +123,11 @@ def find_roots(
             roots.missing.append(Missing(path=path, until_s=until_s))
         else:
             roots.projects.append(path)
-            roots.needed.update(_locked(path, vault, runtime))
+            roots.needed.update(_locked(path, vault))
             index = WorkspaceIndex.load(index_path(path / STATE), secret=secret)
             roots.needed.update(map(Digest.blake3, index.digests()))
             if keep is not Keep.WORKSPACES:
-                roots.needed.update(_in_git(path, vault, runtime, keep, roots))
+                roots.needed.update(_in_git(path, vault, keep, roots))
         roots.needed.update(map(Digest.blake3, needed or ()))
     return roots
 
@@ -155,7 +154,7 @@ def is_there(project: Path) -> bool:
         return False  # it cannot be looked at, so it cannot be asked
 
 
-def _locked(root: Path, vault: Vault, runtime: Runtime) -> Iterator[Digest]:
+def _locked(root: Path, vault: Vault) -> Iterator[Digest]:
     if (root / PARTS).is_dir():
         message = f"a later artlock wrote `{root / PARTS}/`, so nobody knows what it needs"
         raise CacheError(message, hint="upgrade artlock")
@@ -166,12 +165,10 @@ def _locked(root: Path, vault: Vault, runtime: Runtime) -> Iterator[Digest]:
     except (OSError, ArtlockError) as error:
         message = f"`{root / LOCKFILE}` cannot be read, so nobody knows what it needs"
         raise CacheError(message, hint="mend it first (`artlock check`)") from error
-    yield from _needed_by(root, lock, vault, runtime)
+    yield from _needed_by(lock, vault)
 
 
-def _in_git(
-    root: Path, vault: Vault, runtime: Runtime, keep: Keep, roots: Roots
-) -> Iterator[Digest]:
+def _in_git(root: Path, vault: Vault, keep: Keep, roots: Roots) -> Iterator[Digest]:
     """Yield what older lockfiles of a project need; one in no repository has none."""
     top = repository_root(root)
     if top is None:
@@ -197,39 +194,18 @@ def _in_git(
             text = f"`{LOCKFILE}` of `{root}` as git object {name}: {error.message}"
             roots.unreadable.append(text)
             continue
-        yield from _needed_by(root, lock, vault, runtime)
+        yield from _needed_by(lock, vault)
 
 
-def _needed_by(
-    root: Path, lock: Lockfile, vault: Vault, runtime: Runtime
-) -> Iterator[Digest]:
-    undigested = False
+def _needed_by(lock: Lockfile, vault: Vault) -> Iterator[Digest]:
+    keys: list[bytes] = []
     for artifact in lock.artifacts:
-        for row in artifact.objects:
-            digest = row.blake3
-            if digest is not None:
-                yield digest
-            undigested = undigested or digest is None
-    if undigested:
-        yield from _learnt(root, lock, vault, runtime)
-
-
-def _learnt(root: Path, lock: Lockfile, vault: Vault, runtime: Runtime) -> Iterator[Digest]:
-    """Yield the blobs that satisfied rows which do not name one themselves."""
-    try:
-        project = Project.of(root, read_manifest(root), runtime)
-        with Sources(project) as sources:
-            keys = [
-                pin_key(identity, str(uri), row)
-                for locked in lock.artifacts
-                if (artifact := project.manifest.get(locked.name)) is not None
-                and (identity := sources.identity(artifact)) is not None
-                for row, uri in locked.uris()
-                if not row.has_blake3 and (row.version or row.checksum)
-            ]
-    except ArtlockError as error:
-        message = f"`{root / MANIFEST}` cannot be read, so nobody knows what it needs"
-        raise CacheError(message, hint="mend it first (`artlock check`)") from error
-    # Also what somebody else says: it may be proven later, and costs only room.
-    for known in (vault.seen.get_many(keys), vault.seen.claims(keys)):
-        yield from map(Digest.blake3, known.values())
+        named = [digest for row in artifact.objects if (digest := row.blake3) is not None]
+        yield from named
+        if len(named) < len(artifact.objects):
+            rows = ((r, uri) for r, uri in artifact.uris() if not r.has_blake3)
+            keys += [place_key(str(uri), row) for row, uri in rows]
+    # What satisfied rows that name no blob. Also what somebody else says: it may be proven
+    # later, and costs only room.
+    for learnt in (vault.seen.get_many(keys), vault.seen.claims(keys)):
+        yield from map(Digest.blake3, learnt.values())

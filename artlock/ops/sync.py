@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import time
-from contextlib import ExitStack, contextmanager
-from dataclasses import replace
+from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, TypeVar
 
-from artlock.errors import PolicyError, StaleLockfileError, WorkspaceError
+from artlock.errors import CacheError, StaleLockfileError, WorkspaceError
 from artlock.formats.lockfile import parse_lockfile
 from artlock.fs.problems import raising
 from artlock.model.plan import FileState, SyncPlan
 from artlock.ops.memory import load_index, settled
 from artlock.ops.placements import placements_of
-from artlock.ops.policy import problem_with_source
+from artlock.ops.policy import refuse_outside
 from artlock.ops.project import stale_reasons
 from artlock.ops.sources import Sources
 from artlock.ops.sync_values import SyncOptions, SyncReport
@@ -68,6 +67,8 @@ def sync(
     if not (names or options.groups or options.exact) and (
         known := settled_report(project)
     ):
+        if options.write:
+            _stay_known(project)
         return known
     from artlock.ops.sync_run import SyncRun  # noqa: PLC0415 - not for one with nothing to do
 
@@ -88,6 +89,21 @@ def settled_report(project: Project) -> SyncReport | None:
         links=counts.links,
         weak=counts.weak,
     )
+
+
+def _stay_known(project: Project) -> None:
+    """Tell the cache of a project that has nothing to do: it may have forgotten it."""
+    from artlock.cache.layout import CacheLayout  # noqa: PLC0415 - not for `status`
+    from artlock.cache.projects import register, remember_needs  # noqa: PLC0415 - likewise
+
+    layout = CacheLayout(project.runtime.cache_root)
+    if not layout.home.is_dir():
+        return
+    with suppress(CacheError):  # whoever uses the cache says what is wrong with it
+        layout.prepare()  # or refused, if others could have put something there
+        if register(layout, project.root):
+            # Of a settled workspace the index has every file.
+            remember_needs(layout, project.root, load_index(project).digests())
 
 
 def survey_only(
@@ -120,18 +136,19 @@ def prepared(
 
     saved: Sequence[str] = ()
     with ExitStack() as stack:
+        vault = stack.enter_context(Vault.open(project.runtime))
         if options.write:
+            # Shared: it keeps `gc` from removing what this run counts on. Everybody takes
+            # the mutex of the cache first, so that no two wait for each other.
+            stack.enter_context(vault.layout.mutex(purpose="sync"))
             stack.enter_context(project.mutex("sync"))
         # Read once, and not before the mutex is held: another command may be writing it.
         lockfile = project.locked_bytes()
         lock = parse_lockfile(lockfile)
         artifacts = _to_sync(project, lock, names, options)
         placements = placements_of(project, lock, artifacts)
-        vault = stack.enter_context(Vault.open(project.runtime))
         root = stack.enter_context(project.files())
         if options.write:
-            # Shared: it keeps `cache prune` from removing what this run counts on.
-            stack.enter_context(vault.layout.mutex(purpose="sync"))
             register(vault.layout, project.root)
             # Before anything is fetched: this run may be killed, and its folder unmounted.
             before = needs_of(vault.layout, project.root) or frozenset()
@@ -180,11 +197,5 @@ def _to_sync(
             hint="run `artlock resolve`, or sync what is locked with `--frozen`",
         )
     chosen = [a for a in project.chosen(names, options.groups) if lock.get(a.name)]
-    policy = project.manifest.policy
-    for artifact in chosen:
-        locked = lock.get(artifact.name)
-        declared = artifact.declared if locked is None else locked.declared
-        problem = problem_with_source(policy, replace(artifact, declared=declared))
-        if problem is not None:
-            raise PolicyError(problem, hint="change `[policy] allow`, or the `uri`")
+    refuse_outside(project.manifest.policy, lock, chosen)
     return chosen

@@ -139,7 +139,8 @@ def set_trust(project: Project, *, trusted: bool) -> None:
     after = known.trusting(root, print_) if trusted else known.forgetting(root)
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        replace_file(path, format_trust(after).encode())
+        # Whatever the mask is: a file that others could have written is not believed.
+        replace_file(path, format_trust(after).encode(), mode=0o600)
     except OSError as error:
         message = f"`{path}` cannot be written: {error.strerror}"
         raise ConfigError(message) from error

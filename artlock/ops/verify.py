@@ -23,6 +23,7 @@ from artlock.model.verification import Verification
 from artlock.ops.blobs import Pinned, known_digests
 from artlock.ops.pins import pin_of
 from artlock.ops.placements import placements_of
+from artlock.ops.policy import refuse_outside
 from artlock.ops.sources import Sources
 from artlock.ops.vault import Vault
 from artlock.stores.base import TellsEtag
@@ -97,10 +98,14 @@ def verify(
 
     Raises:
         LockfileError: There is no lockfile, or it is not valid.
+        PolicyError: A source is outside of what is allowed; none was read.
         CacheError: The cache cannot be read.
     """
     lock = project.read_lockfile()
-    placements = placements_of(project, lock, project.chosen(names))
+    artifacts = project.chosen(names)
+    if place is Place.REMOTE:
+        refuse_outside(project.manifest.policy, lock, artifacts)
+    placements = placements_of(project, lock, artifacts)
     if only is not None:
         placements = [p for p in placements if p.target in only]
     if share < 1 and placements:

@@ -14,11 +14,12 @@ from artlock.errors import (
     WorkspaceError,
     gravest,
 )
-from artlock.fs.root import Root
+from artlock.fs.problems import raising
 from artlock.model.tokens import Trust
 from artlock.ops.blobs import Pinned, known_digests, remember
 from artlock.ops.mending import Mended, MendRun
 from artlock.ops.placements import placements_of
+from artlock.ops.policy import refuse_outside
 from artlock.ops.sources import Sources
 from artlock.ops.sync import prepared
 from artlock.ops.sync_fetch import SyncFetch
@@ -29,6 +30,7 @@ from artlock.ops.verify import Place, VerifyReport, verify
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from artlock.fs.root import Root
     from artlock.model.digest import Digest
     from artlock.model.plan import Placement
     from artlock.ops.project import Project
@@ -75,9 +77,10 @@ def repair(
     """Read locked objects at a place, and put right what is wrong or missing.
 
     A file is artlock's to replace if artlock knew its bytes to be right, and inode, size
-    and times are still those of then: nobody wrote to it, so the disk did. Every other file
-    with wrong bytes may be a person's work and stays, unless ``force`` moves it into the
-    trash. A damaged blob is put aside, never deleted.
+    and times are still those of then: nobody wrote to it, so the disk did. As in a sync, so
+    are bytes of an earlier version that artlock wrote, and those of which the cache has a
+    copy. Every other file with wrong bytes may be a person's work and stays, unless
+    ``force`` moves it into the trash. A damaged blob is put aside, never deleted.
 
     Args:
         project: The manifest and where it lies.
@@ -121,10 +124,12 @@ def repair(
 def _refill(project: Project, names: Sequence[str], before: VerifyReport) -> Mended:
     """Bring the blobs that were damaged or missing into the cache again."""
     lock = project.read_lockfile()
+    artifacts = project.chosen(names)
+    refuse_outside(project.manifest.policy, lock, artifacts)
     wanted = {*before.wrong, *before.missing}
     placements = [
         placement
-        for placement in placements_of(project, lock, project.chosen(names))
+        for placement in placements_of(project, lock, artifacts)
         if placement.target in wanted
     ]
     failures: tuple[ArtlockError, ...] = ()
@@ -179,7 +184,10 @@ def _take_from_workspace(
                     if os.fstat(fd).st_size != row.size:
                         continue
                     verified = batch.put(
-                        _pieces(fd), row.tokens, size=row.size, subject=placement.target
+                        _pieces(fd, placement.target),
+                        row.tokens,
+                        size=row.size,
+                        subject=placement.target,
                     )
             except (IntegrityError, WorkspaceError, OSError):
                 continue  # there is no right copy: it is fetched
@@ -187,6 +195,8 @@ def _take_from_workspace(
     return taken
 
 
-def _pieces(fd: int) -> Iterator[bytes]:
-    while piece := os.read(fd, _PIECE):
-        yield piece
+def _pieces(fd: int, target: str) -> Iterator[bytes]:
+    # By its own name: whoever writes the pieces would take it for a failure of the cache.
+    with raising(WorkspaceError, f"cannot read `{target}`"):
+        while piece := os.read(fd, _PIECE):
+            yield piece

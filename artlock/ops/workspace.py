@@ -50,6 +50,7 @@ class Survey:
         stats: Of files at targets and of leftovers, from before they were read.
         known: Blobs that satisfy placements, by target, as far as that was asked and is
             known.
+        damaged: Blobs that were met and are not what their names say.
         folders: Targets at which there are folders that hold nothing but leftovers.
 
     Args:
@@ -58,21 +59,31 @@ class Survey:
         pinned: What identifies each placement.
         vault: The cache: blobs that satisfy rows, and copies of what would be replaced.
         jobs: Files to read at once.
+        only_look: Whether damaged blobs stay where they are: links lead to them.
     """
 
     def __init__(
-        self, root: Root, index: WorkspaceIndex, pinned: Pinned, vault: Vault, *, jobs: int
+        self,
+        root: Root,
+        index: WorkspaceIndex,
+        pinned: Pinned,
+        vault: Vault,
+        *,
+        jobs: int,
+        only_look: bool,
     ) -> None:
         self._root = root
         self._index = index
         self._pinned = pinned
         self._vault = vault
         self._jobs = jobs
+        self._puts_aside = not only_look
         self.states: dict[str, FileState] = {}
         self.leftovers: dict[str, FileState] = {}
         self.digests: dict[str, Digest] = {}
         self.stats: dict[str, os.stat_result] = {}
         self.known: dict[str, Digest] = {}
+        self.damaged: set[Digest] = set()
         self.folders: list[str] = []
         self._only_read: list[str] = []
         self._rotten: AbstractSet[str] = frozenset()
@@ -211,7 +222,8 @@ class Survey:
         if entry is not None and entry.artifact and entry.digest.hex() == digest.hex:
             return FileState.OURS
         # Read, not only looked at: these may be the last bytes of somebody's work.
-        kept = self._vault.blobs.has(digest) and self._vault.blobs.verify(digest)
+        blobs = self._vault.blobs
+        kept = blobs.has(digest) and blobs.verify(digest, quarantine=self._puts_aside)
         return FileState.KEPT_ELSEWHERE if kept else FileState.FOREIGN
 
     def _look_for_leftovers(
@@ -252,7 +264,9 @@ class Survey:
             return FileState.BLOCKED
         # Whoever writes through the link changes the blob: such bytes are put aside, where
         # nothing removes them, before the link goes.
-        is_intact = self._vault.blobs.is_intact(linked)
+        is_intact = self._vault.blobs.is_intact(linked, quarantine=self._puts_aside)
+        if not is_intact:
+            self.damaged.add(linked)
         current = is_intact and linked == self.known.get(target)
         return FileState.CURRENT if current else FileState.OURS
 

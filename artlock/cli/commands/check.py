@@ -109,7 +109,7 @@ def _show_retention(output: Output, report: RetentionReport) -> None:
     if report.at_risk:
         of = count(report.objects, "object")
         output.say(f"Sources may lose what is locked: {report.at_risk:,} of {of}")
-    elif not report.exit_code:
+    elif not report.exit_code and report.objects:
         output.say(
             f"The sources' settings keep what is locked: {count(report.objects, 'object')}"
         )

@@ -106,3 +106,14 @@ def test_what_cannot_be_kept_is_refused_all_the_same(
 ) -> None:
     shutil.rmtree(layout.quarantine)
     assert refuse(layout, data) is None
+
+
+def test_evidence_that_goes_while_it_is_cleared_is_no_error(
+    layout: CacheLayout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = [refuse(layout, text) for text in (b"one", b"other")]
+    found = [path for path in paths if path is not None]
+    monkeypatch.setattr(evidence, "_rejected", lambda _layout: found)
+    found[0].unlink()
+    assert clear_evidence(layout) == 5
+    assert kept(layout) == []

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from artlock.cache import layout as module
+from artlock.cache import projects
 from artlock.cache.blobs import BlobCache
 from artlock.cache.layout import CacheLayout, default_root
 from artlock.cache.projects import note_missed, register, remember_needs
@@ -105,6 +106,19 @@ def test_2_14_only_this_user_can_write_whatever_the_umask(tmp_path: Path) -> Non
         os.umask(before)
     assert_only_this_user_can_write(layout)
     assert stat.S_IMODE(layout.root.stat().st_mode) == 0o700
+
+
+def test_3_17_a_project_is_on_the_disk_once_it_is_registered(
+    layout: CacheLayout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pressed: list[int] = []
+    monkeypatch.setattr(
+        projects, "sync_file", lambda fd: pressed.append(os.fstat(fd).st_ino)
+    )
+    register(layout, tmp_path / "one")
+    register(layout, tmp_path / "one")
+    (entry,) = layout.projects.iterdir()
+    assert pressed == [entry.stat().st_ino]  # and not each time
 
 
 def test_preparing_twice_changes_nothing(layout: CacheLayout) -> None:

@@ -14,13 +14,15 @@ from artlock.cache.collect import discard
 from artlock.cache.layout import CacheLayout
 from artlock.cache.projects import known_projects
 from artlock.errors import CacheError, ConfigError, GitError, WorkspaceError
+from artlock.fs.mutex import Mutex
 from artlock.model.lock import Lockfile
 from artlock.ops import gc
 from artlock.ops.cache import cache_usage, verify_cache
 from artlock.ops.gc import GcOptions, GcReport, collect
 from artlock.ops.project import Project
 from artlock.ops.roots import MISSED_S, Keep
-from artlock.ops.sync import SyncOptions
+from artlock.ops.sync import SyncOptions, settled_report
+from artlock.ops.verify_repair import repair
 from tests.unit.ops.remotes import Remote
 from tests.unit.ops.workbench import Workbench
 
@@ -243,7 +245,7 @@ def test_3_17_a_run_that_was_killed_before_its_end_has_told_its_needs(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("artlock.ops.sync_run.SyncRun._materialize", kill)
+        patch.setattr("artlock.ops.sync_write.SyncWrite.carry_out", kill)
         with pytest.raises(KeyboardInterrupt):
             other.sync()
     other.root.rename(tmp_path / "unmounted")
@@ -265,6 +267,62 @@ def test_a_project_can_be_forgotten(bench: Workbench, other: Workbench) -> None:
         removed(bench, forget=[other.root])
     other.sync(options=SyncOptions(exact=True))
     assert other.root in [p.path for p in known_projects(layout(bench))]
+
+
+def test_a_project_is_known_once_it_was_synced_although_nothing_was_to_do(
+    bench: Workbench, other: Workbench, tmp_path: Path
+) -> None:
+    locked(bench, a="1")
+    bench.sync()
+    locked(other, b="2")
+    other.sync()
+    time.sleep(0.05)
+    other.sync()
+    other.root.rename(tmp_path / "away")
+    assert removed(bench) == 0
+    (tmp_path / "away").rename(other.root)
+    assert settled_report(other.project()) is not None
+    other.sync()
+    (known,) = [p for p in known_projects(layout(bench)) if p.path == other.root]
+    assert known.missed_s is None
+    assert removed(bench, forget=[other.root], grace_s=DAY) == 0
+    other.sync()
+    other.root.rename(tmp_path / "away")
+    assert removed(bench) == 0
+    assert bench.cached() == {"1", "2"}
+
+
+def test_3_19_nothing_is_written_into_a_cache_that_others_can_write(
+    bench: Workbench,
+) -> None:
+    locked(bench, a="1")
+    bench.sync()
+    time.sleep(0.05)
+    bench.sync()
+    (entry,) = (p for p in layout(bench).projects.iterdir() if not p.suffix)
+    os.utime(entry, (10**9, 10**9))
+    layout(bench).home.chmod(0o777)
+    bench.sync()
+    assert entry.stat().st_mtime == 10**9
+    layout(bench).home.chmod(0o700)
+    bench.sync()
+    assert entry.stat().st_mtime > 10**9
+
+
+def test_3_16_a_copy_of_what_was_replaced_stays_for_the_grace(
+    bench: Workbench,
+) -> None:
+    locked(bench, a="1")
+    bench.sync()
+    locked(bench, a="2")
+    bench.sync()
+    bench.write("data/data/a", "1")  # a person's, of which the cache has a copy
+    (old,) = [blob for blob in bench.blobs() if blob.read_text() == "1"]
+    os.utime(old, (10**9, 10**9))
+    bench.sync()
+    assert bench.data() == {"a": "2"}
+    assert time.time() - old.stat().st_atime < DAY
+    assert old.stat().st_mtime == 10**9
 
 
 # older lockfiles
@@ -308,6 +366,25 @@ def test_3_17_older_lockfiles_count_as_asked_for(
 ) -> None:
     collected(history, GcOptions(grace_s=0, keep=keep))
     assert history.cached() == stays
+
+
+def test_3_17_rows_without_a_digest_need_what_they_gave_at_a_branch_too(
+    bench: Workbench, remote: Remote, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    git(bench.folder, "init", "-q", "-b", "main")
+    remote.put("a", "1")
+    bench.declare(data=remote.uri)
+    bench.resolve()
+    bench.sync()
+    git(bench.folder, "add", "project/artifacts.toml", "project/artifacts.lock")
+    git(bench.folder, "commit", "-qm", "1")
+    # Another branch, whose manifest does not have the artifact, in another shell.
+    locked(bench, b="2")
+    bench.sync()
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:9")
+    assert removed(bench, keep=Keep.BRANCHES) == 0
+    assert bench.cached() == {"1", "2"}
+    assert removed(bench, keep=Keep.WORKSPACES) == 1
 
 
 def test_3_17_what_a_merge_dropped_is_in_the_history(history: Workbench) -> None:
@@ -356,6 +433,39 @@ def test_a_dry_run_tells_and_changes_nothing(history: Workbench) -> None:
     report = collected(history, GcOptions(grace_s=0, dry_run=True))
     assert (len(report.choice.removed), report.size, report.choice.kept) == (3, 3, 1)
     assert sorted(history.cache.rglob("*")) == before
+
+
+def test_2_15_a_dry_run_names_what_would_be_put_aside(history: Workbench) -> None:
+    for blob in history.blobs():
+        if blob.read_text() == "2":
+            damage(blob)
+    collect_dry = GcOptions(grace_s=0, dry_run=True, quarantine=True)
+    before = sorted(history.cache.rglob("*"))
+    told = collected(history, collect_dry)
+    assert sorted(history.cache.rglob("*")) == before
+    done = collected(history, GcOptions(grace_s=0, quarantine=True))
+    assert done == told
+    assert (len(done.choice.removed), len(done.choice.aside)) == (2, 1)
+    assert (done.choice.kept, done.choice.kept_size, done.quarantined) == (1, 1, 0)
+    (aside,) = layout(history).quarantine.iterdir()
+    assert aside.read_text() == "x"
+
+
+def test_3_8_a_dry_run_counts_what_a_killed_run_left_as_the_next_one_does(
+    history: Workbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def kill(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(gc, "put_back", kill)
+        with pytest.raises(KeyboardInterrupt):
+            collected(history)
+    git(history.folder, "checkout", "-q", "side")
+    told = collected(history, GcOptions(grace_s=0, dry_run=True))
+    assert told.swept == 2
+    assert collected(history) == told
+    assert history.cached() == {"2", "4"}
 
 
 def test_3_16_it_waits_for_a_sync_and_a_sync_for_it(
@@ -577,3 +687,34 @@ def test_what_is_gone_is_not_remembered_as_checked(bench: Workbench) -> None:
     bench.sync()
     report = verify_cache(bench.project().runtime, max_age_s=DAY)
     assert report.intact == 2
+
+
+def test_mutexes_are_taken_in_one_order(
+    bench: Workbench, remote: Remote, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where none can be shared, two commands would wait for each other otherwise."""
+    held: list[str] = []
+    orders: list[list[str]] = []
+    enter, leave = Mutex.__enter__, Mutex.__exit__
+
+    def take(self: Mutex) -> Mutex:
+        held.append("cache" if self._path.is_relative_to(bench.cache) else "workspace")
+        orders.append(held.copy())
+        return enter(self)
+
+    def let_go(self: Mutex, *error: object) -> None:
+        held.pop()
+        leave(self, *error)
+
+    monkeypatch.setattr(Mutex, "__enter__", take)
+    monkeypatch.setattr(Mutex, "__exit__", let_go)
+    remote.put("a", "1")
+    bench.declare(data=remote.uri)
+    bench.resolve(digest_all=True)
+    bench.sync()
+    (bench.root / "data/data/a").unlink()
+    repair(bench.project())
+    verify_cache(bench.project().runtime)
+    collect(bench.project().runtime, GcOptions())
+    assert ["cache", "workspace"] in orders
+    assert ["workspace", "cache"] not in orders

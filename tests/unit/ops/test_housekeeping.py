@@ -226,6 +226,16 @@ def test_a_project_that_asks_for_nothing_is_trusted(bench: Workbench) -> None:
     assert is_trusted(bench.project())
 
 
+def test_5_4_a_yes_is_believed_whatever_the_umask(bench: Workbench) -> None:
+    bench.declare('endpoint = "https://storage.example"\n', data="s3://bucket/key")
+    before = os.umask(0o002)
+    try:
+        set_trust(bench.project(), trusted=True)
+    finally:
+        os.umask(before)
+    assert is_trusted(bench.project())
+
+
 @pytest.mark.parametrize("mode", [0o666, 0o620])
 def test_5_4_a_trust_file_that_others_can_write_is_refused(
     bench: Workbench, mode: int

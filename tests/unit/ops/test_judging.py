@@ -318,3 +318,16 @@ def test_revisions_are_compared_row_by_row(bench: Workbench) -> None:
     assert [str(c.kind) for c in compare(bench.project())] == ["D", "D", "D"]
     git(bench.folder, "commit", "-qam", "three")
     assert lockfile_at(bench.project(), "HEAD").artifacts == ()
+
+
+def test_5_1_a_source_outside_of_the_policy_is_not_read(
+    bench: Workbench, remote: Remote
+) -> None:
+    remote.put("a", "1")
+    bench.declare(data=remote.uri)
+    bench.resolve()
+    bench.declare('[policy]\nallow = ["s3://elsewhere/"]\n', data=remote.uri)
+    remote.forwarder.clear()
+    with pytest.raises(PolicyError, match="outside"):
+        judged(bench, Place.REMOTE)
+    assert remote.forwarder.requests == ()

@@ -1,19 +1,23 @@
 """verify --repair: what the disk did is put right, what a person did stays."""
 
+import errno
 import os
 import shutil
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 import pytest
 
 from artlock.cache.records import Stamp
-from artlock.errors import ArtlockError, ConflictError, IntegrityError
+from artlock.errors import ArtlockError, ConflictError, IntegrityError, PolicyError
+from artlock.model.plan import Placement
 from artlock.model.settings import LinkMode
 from artlock.ops.memory import index_path, index_secret, load_index
 from artlock.ops.mending import MendRun
 from artlock.ops.sync import SyncOptions
+from artlock.ops.sync_fetch import SyncFetch
 from artlock.ops.verify import Place, verify
 from artlock.ops.verify_repair import Repaired, repair
 from testbed.faults import Fault as RemoteFault
@@ -363,3 +367,45 @@ def test_rows_without_a_proof_are_not_filled_from_the_workspace(
     shutil.rmtree(bench.cache / "v1/blobs/blake3")
     done = repaired(bench, place=Place.CACHE)
     assert (done.exit_code, done.mended.refilled, done.mended.fetched) == (0, 0, 1)
+
+
+def test_a_source_outside_of_the_policy_fills_no_cache(
+    bench: Workbench, remote: Remote
+) -> None:
+    remote.put("a", "1")
+    bench.declare(data=remote.uri)
+    bench.resolve()
+    bench.sync()
+    shutil.rmtree(bench.cache / "v1/blobs/blake3")
+    bench.declare('[policy]\nallow = ["s3://elsewhere/"]\n', data=remote.uri)
+    remote.forwarder.clear()
+    with pytest.raises(PolicyError, match="outside"):
+        repaired(bench, place=Place.CACHE)
+    assert remote.forwarder.requests == ()
+
+
+def test_a_file_that_cannot_be_read_to_its_end_is_no_copy(
+    bench: Workbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced(bench, a="1", b="2" * (3 << 20))
+    shutil.rmtree(bench.cache / "v1/blobs/blake3")
+    real = os.read
+
+    def read(fd: int, size: int) -> bytes:
+        data = real(fd, size)
+        if os.lseek(fd, 0, os.SEEK_CUR) > 2 << 20:
+            raise OSError(errno.EIO, "input/output error")
+        return data
+
+    monkeypatch.setattr("artlock.ops.verify_repair.os.read", read)
+    # Only the reads of files: the source is read with these too.
+    fetch = SyncFetch.fetch
+
+    def healed(self: SyncFetch, placements: Sequence[Placement]) -> object:
+        monkeypatch.setattr("artlock.ops.verify_repair.os.read", real)
+        return fetch(self, placements)
+
+    monkeypatch.setattr(SyncFetch, "fetch", healed)
+    done = repaired(bench, place=Place.CACHE)
+    assert (done.exit_code, done.mended.refilled, done.mended.fetched) == (0, 1, 1)
+    assert len(bench.blobs()) == 2
