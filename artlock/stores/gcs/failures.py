@@ -114,7 +114,9 @@ def _by_status(error: api.GoogleAPICallError, uri: Uri, action: Action) -> Store
         return unavailable(uri, f"the store answers {status} {reason}")
     if "requester pays" in str(error.message).lower():
         return _payer_missing(uri)
-    if status in {401, 403}:
+    if status == 401:  # noqa: PLR2004 - RFC 9110 §15.5.2
+        return expired(uri)  # with a token that was asked for anew already
+    if status == 403:  # noqa: PLR2004 - RFC 9110 §15.5.4
         return denied(uri, action)
     if status in {404, 410}:
         if action in {Action.LIST, Action.DESCRIBE_BUCKET}:
