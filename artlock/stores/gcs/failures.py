@@ -19,6 +19,7 @@ from artlock.errors import (
     StoreUnavailableError,
 )
 from artlock.stores.base import EndlessAnswerError, missing_bucket
+from artlock.stores.transfer import PORTAL_HINT
 
 if TYPE_CHECKING:
     from artlock.model.uri import Uri
@@ -93,12 +94,10 @@ def translate(error: BaseException, uri: Uri, action: Action) -> StoreError:
             return StoreError(message, uri=text, hint=hint)
         case requests.JSONDecodeError() | AttributeError() | KeyError() | TypeError():
             message = f"the answer for {subject} is not that of a store"
-            hint = "a portal or proxy may have answered in its place"
-            return StoreError(message, uri=text, hint=hint)
+            return StoreError(message, uri=text, hint=PORTAL_HINT)
         case EndlessAnswerError():
             message = f"the answer for {subject} cannot be believed: {error}"
-            hint = "a portal or proxy may have answered in its place"
-            return StoreError(message, uri=text, hint=hint)
+            return StoreError(message, uri=text, hint=PORTAL_HINT)
         case requests.RequestException() | TimeoutError() | ConnectionError():
             message = f"{subject} could not be reached: {type(error).__name__}"
             return StoreUnavailableError(message, uri=text)

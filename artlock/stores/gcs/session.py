@@ -25,8 +25,7 @@ from google.auth.exceptions import GoogleAuthError
 from google.auth.transport.requests import AuthorizedSession, Request
 from google.cloud import storage
 from requests.adapters import HTTPAdapter
-from requests.exceptions import ConnectionError, ContentDecodingError  # noqa: A004 - its name
-from urllib3.exceptions import DecodeError, HTTPError
+from requests.exceptions import ConnectionError  # noqa: A004 - its name
 
 from artlock.errors import PolicyError, StoreError
 from artlock.stores.base import bounded, refusal
@@ -120,12 +119,11 @@ class _Bounded(HTTPAdapter):
 
 
 def _piece(response: Response, size: int) -> bytes:
-    """Return the next bytes of a body; failures are those of its own ``content``."""
+    """Return the next bytes of a body, as they come."""
     try:
         found: bytes = response.raw.read1(size, decode_content=True)
-    except DecodeError as error:
-        raise ContentDecodingError(error) from error
-    except HTTPError as error:
+    except Exception as error:
+        # It broke off: requests has this for what comes from below it.
         raise ConnectionError(error) from error
     return found
 
