@@ -27,7 +27,8 @@ class Endless:
         self._socket = socket.create_server(("127.0.0.1", 0))
         self.endpoint = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
         self.is_open = True
-        threading.Thread(target=self._serve, daemon=True).start()
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._thread.start()
 
     def _serve(self) -> None:
         with suppress(OSError):
@@ -38,15 +39,18 @@ class Endless:
     def _answer(self, client: socket.socket) -> None:
         piece = b"x" * (1 if self._pause_s else 1 << 16)
         with client, suppress(OSError):
-            client.recv(1 << 16)
+            asked = client.recv(1 << 16)
             head = f"HTTP/1.1 {self._status} X\r\nContent-Length: {1 << 40}\r\n\r\n"
             client.sendall(head.encode())
-            while self.is_open:
+            while self.is_open and not asked.startswith(b"HEAD"):
                 client.sendall(piece)
                 time.sleep(self._pause_s)
 
     def close(self) -> None:
         self.is_open = False
+        # First, or the thread would go on accepting with the number of the closed socket.
+        self._socket.shutdown(socket.SHUT_RDWR)
+        self._thread.join()
         self._socket.close()
 
 
