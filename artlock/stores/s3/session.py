@@ -202,7 +202,9 @@ class _KeySource:
         if response is None or not is_expired(response[1]):
             return None
         context = request_dict["context"]
-        if context.get(_RENEWED) or not self._renewed(self._signed_with.keys):
+        # None where botocore signed with a session of its own (S3 Express).
+        refused = getattr(self._signed_with, "keys", None)
+        if context.get(_RENEWED) or not self._renewed(refused):
             return None
         context[_RENEWED] = True
         return 0

@@ -8,6 +8,7 @@ from itertools import product
 from pathlib import Path
 
 import pytest
+from botocore.credentials import Credentials
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -545,6 +546,15 @@ def test_4_8_whatever_asks_goes_on_with_keys_of_a_new_login(
                 list(store.scan(place.root))
             with pytest.raises(KeysExpiredError):
                 store.head(place.uri("1"))
+
+
+def test_4_8_what_botocore_signed_with_a_session_of_its_own_is_sent_once_more() -> None:
+    keys = session._KeySource(lambda: Credentials("a", "b"), Uri.parse("s3://b/"))
+    expired = (None, {"Error": {"Code": "ExpiredToken"}})
+    request: dict[str, object] = {"context": {}}
+    assert keys.retry(response=expired, request_dict=request) == 0
+    assert keys.retry(response=expired, request_dict=request) is None
+    assert keys.retry(response=None, request_dict=request) is None
 
 
 def test_1_22_without_a_payer_nothing_is_told_and_with_one_everything(
