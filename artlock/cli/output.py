@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 _UNPRINTABLE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]"
 )
+_TALK = frozenset({"error", "errors", "diagnoses"})
+"""Parts of a JSON document that talk, and may have texts of libraries in them."""
 _SHOWN_PER_CLASS = 20
 """How many failures of one class are listed; ``--verbose`` and ``--json`` list them all."""
 
@@ -116,9 +118,8 @@ class Output:
     def document(self, schema: str, content: Mapping[str, object]) -> None:
         """Print the one JSON document of a command, if ``--json`` asks for it."""
         if self.as_json:
-            text = json.dumps(
-                {"schema": f"artlock.{schema}/1", **content}, ensure_ascii=True
-            )
+            told = {k: _redacted(v) if k in _TALK else v for k, v in content.items()}
+            text = json.dumps({"schema": f"artlock.{schema}/1", **told}, ensure_ascii=True)
             self._write(sys.stdout, text)
 
     def say(self, text: str) -> None:
@@ -143,7 +144,7 @@ class Output:
         if self.as_json:
             described = {"code": error.code, "message": error.message, "hint": error.hint}
             facts = {**described, **error.facts(), "exit_code": error.exit_code}
-            self.document("error", {"error": _redacted(facts)})
+            self.document("error", {"error": facts})
         if isinstance(error, ManyErrors):
             self._many(error)
             return

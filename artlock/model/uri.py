@@ -21,6 +21,8 @@ from urllib.parse import quote, unquote
 
 import msgspec
 
+from artlock.model.secrets import is_secret_parameter
+
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):")
 """RFC 3986 §3.1, but at least two letters: a Windows drive is no scheme."""
 _BUCKETS = frozenset({"s3", "gs"})
@@ -31,22 +33,6 @@ _DRIVE = re.compile(r"[A-Za-z]:")
 _PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _MAX_PORT = 65535
 _PATH_SAFE = "/!$&'()*+,;=:@~-._"
-_SECRET_PARAMETERS = frozenset(
-    {"sig", "key", "auth", "jwt", "pwd", "passwd", "googleaccessid", "hdnts", "hdnea"}
-)
-_SECRET_ENDINGS = (
-    "signature",
-    "credential",
-    "credentials",
-    "token",
-    "password",
-    "secret",
-    "apikey",
-    "accesskey",
-    "accesskeyid",
-    "authorization",
-)
-"""Names of parameters that sign a URL or carry a secret: lower case, no ``-``, no ``_``."""
 
 
 class Uri(msgspec.Struct, frozen=True, order=True):
@@ -212,10 +198,8 @@ def _refuse_secrets(rest: str) -> None:
         reason = "user info is a credential; leave it out and use the provider's own"
         raise ValueError(reason)
     for parameter in re.split(r"[?#&;]", rest)[1:]:
-        # A slash at its end is no part of it: links are written without one.
         name = unquote(parameter.partition("=")[0]).strip(" /")
-        bare = name.lower().replace("-", "").replace("_", "")
-        if bare in _SECRET_PARAMETERS or bare.endswith(_SECRET_ENDINGS):
+        if is_secret_parameter(name):
             reason = (
                 f"`{name}=` makes this a signed URL, and a credential; declare the object "
                 "itself (`s3://`, `gs://`, or the plain URL)"

@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -190,24 +191,53 @@ class Reconnects(Protocol):
 
 LONGEST_ANSWER = 64 << 20
 """Bytes of a page of a listing, or of a description: ten times what a store sends."""
+LONGEST_REFUSAL = 1 << 20
+"""Bytes of an answer that is an error, of which the status says most."""
+ANSWER_TIMEOUT_S = 300.0
+"""How long an answer may take, however it trickles (hazard 4.15)."""
+REFUSAL_TIMEOUT_S = 10.0
+_PIECE = 1 << 16
 
 
 class EndlessAnswerError(ValueError):
     """An answer is longer than any of a store; adapters translate it."""
 
 
-def bounded(chunks: Iterable[bytes]) -> bytes:
+def bounded(read: Callable[[int], bytes]) -> bytes:
     """Return the whole of an answer that has to fit in memory (hazard 5.12).
+
+    Args:
+        read: Gives at most so many of the next bytes, as they come; none at the end.
 
     Raises:
         EndlessAnswerError: It is longer than ``LONGEST_ANSWER``; no more of it is taken.
+        TimeoutError: It has not ended after ``ANSWER_TIMEOUT_S``.
     """
     found = bytearray()
-    for chunk in chunks:
+    until = time.monotonic() + ANSWER_TIMEOUT_S
+    while chunk := read(_PIECE):
         found += chunk
         if len(found) > LONGEST_ANSWER:
             reason = f"the store sent more than {LONGEST_ANSWER:,} bytes in one answer"
             raise EndlessAnswerError(reason)
+        if time.monotonic() > until:
+            reason = f"the answer did not end within {ANSWER_TIMEOUT_S:.0f} seconds"
+            raise TimeoutError(reason)
+    return bytes(found)
+
+
+def refusal(read: Callable[[int], bytes]) -> bytes:
+    """Return the beginning of an answer that is an error, whole if it is a usual one.
+
+    What an error says is read as far as it can be; that it is one, the status says.
+    """
+    found = bytearray()
+    until = time.monotonic() + REFUSAL_TIMEOUT_S
+    while len(found) < LONGEST_REFUSAL and time.monotonic() < until:
+        chunk = read(_PIECE)
+        if not chunk:
+            break
+        found += chunk
     return bytes(found)
 
 

@@ -48,6 +48,8 @@ _NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
 _FOLDER = os.O_RDONLY | _NO_FOLLOW | getattr(os, "O_DIRECTORY", 0)
 # Without O_NONBLOCK an open of a fifo that took the file's place would wait for ever.
 _FILE = os.O_RDONLY | _NO_FOLLOW | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+_MADE_UP = (Path("/proc"), Path("/sys"))
+"""Where the kernel makes up what is read, secrets of processes too (hazard 5.6)."""
 _PASSING = frozenset(
     {
         errno.EAGAIN,
@@ -161,6 +163,10 @@ class FileStore:
                 while length > 0 and (chunk := os.read(file, min(length, _CHUNK_SIZE))):
                     length -= len(chunk)
                     yield chunk
+                if before.st_size == 0 and os.read(file, 1):
+                    message = f"`{pin.uri}` has bytes although its size is 0"
+                    hint = "it may be made up when it is read; lock a copy of it"
+                    raise StoreError(message, uri=str(pin.uri), hint=hint)
                 if length > 0 or _state(os.fstat(file)) != _state(before):
                     message = f"`{pin.uri}` changed while it was read"
                     raise StoreUnavailableError(message, uri=str(pin.uri))
@@ -175,10 +181,17 @@ class FileStore:
         """Return where a file or folder really is.
 
         Raises:
-            PolicyError: It is outside of what was declared, or is reached by a link that is
-                not followed.
+            PolicyError: It is outside of what was declared, is reached by a link that is
+                not followed, or is no file of a disk.
             OSError: There is nothing, or it cannot be known.
         """
+        real = self._followed(uri)
+        if any(real.is_relative_to(folder) for folder in _MADE_UP):
+            message = f"`{uri}` is made up by the kernel when it is read"
+            raise PolicyError(message, hint="lock a copy of it in a file of its own")
+        return real
+
+    def _followed(self, uri: Uri) -> Path:
         path = self._path(uri)
         if path == self._root:
             return _real(path)

@@ -23,6 +23,8 @@ After the first ``-- NAME --`` line come files that are written before the first
 ``replace FILE OLD NEW``             wherever the text stands
 ``remove|mkdir FILE``, ``copy A B``  a folder goes with all that is in it
 ``symlink FILE = TARGET``
+``mode FILE OCTAL``
+``owner FILE UID``                   gives it to another user; skipped without the right
 ``damage GLOB``                      another last byte in each file, as a bad disk gives it
 ``put URI = TEXT``, ``put URI FILE`` writes an object; its version is ``$VERSION`` then
 ``delete URI``, ``forget URI VER``   deletes an object; deletes one version for good
@@ -407,6 +409,16 @@ class Transcript:
     def _do_symlink(self, rest: str) -> None:
         name, _, target = rest.partition(" = ")
         Path(name).symlink_to(target)
+
+    def _do_mode(self, rest: str) -> None:
+        name, mode = rest.split()
+        Path(name).chmod(int(mode, 8))
+
+    def _do_owner(self, rest: str) -> None:
+        name, uid = rest.split()
+        if os.geteuid() != 0:
+            pytest.skip("only root may give files away")
+        os.chown(name, int(uid), -1)
 
     # Places.
 

@@ -46,7 +46,8 @@ def check(
     """
     from artlock.ops.check import check as judge  # noqa: PLC0415 - not for --help
 
-    project = shell.project()
+    # Two files are compared: nothing is fetched, written or sent for whoever owns them.
+    project = shell.project(of_anybody=not (remote or retention))
     report = judge(project, require=Trust(require) if require else None)
     output = shell.output
     findings = [{**asdict(f), "exit_code": f.fault.exit_code} for f in report.findings]

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from artlock.cli.options import command
+from artlock.cli.output import safe
 from artlock.errors import ManifestError
 
 if TYPE_CHECKING:
@@ -36,8 +37,8 @@ def doctor(shell: Shell) -> int:
     diagnoses = diagnose(runtime, project)
     for diagnosis in diagnoses:
         mark = output.styled(f"{diagnosis.health:<4}", fg=_COLORS[diagnosis.health])
-        output.data(f"{mark}  {output.styled(f'{diagnosis.subject}: {diagnosis.text}')}")
+        output.data(f"{mark}  {safe(f'{diagnosis.subject}: {diagnosis.text}')}")
         if diagnosis.hint:
-            output.data(f"      {output.styled(f'hint: {diagnosis.hint}')}")
+            output.data(f"      {safe(f'hint: {diagnosis.hint}')}")
     output.document("doctor", {"diagnoses": [asdict(d) for d in diagnoses]})
     return exit_code_of(diagnoses)

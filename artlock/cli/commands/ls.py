@@ -26,7 +26,7 @@ def ls(shell: Shell, names: tuple[str, ...], long: bool, uris: bool) -> int:  # 
 
     With --long every object with its size, its tokens and its version ID.
     """
-    project = shell.project()
+    project = shell.project(of_anybody=True)
     lock = project.read_lockfile()
     for name in names:
         if lock.get(name) is None:

@@ -9,7 +9,7 @@ import click
 from artlock.cli.options import command, option
 from artlock.cli.output import count, human_size
 from artlock.cli.quantities import share_of
-from artlock.errors import ConfigError, ManyErrors
+from artlock.errors import EXIT_VIOLATION, ConfigError, ManyErrors
 
 if TYPE_CHECKING:
     from artlock.cli.options import Shell
@@ -19,6 +19,13 @@ if TYPE_CHECKING:
     from artlock.ops.verify import VerifyReport
 
 _LISTED = 20
+_HINTS = {
+    "workspace": "`artlock verify --repair` writes anew what is damaged or missing; files "
+    "that you changed stay",
+    "cache": "`artlock verify --repair --cache` fetches what is damaged or missing",
+    "remote": "see `artlock status --remote`; what is verified in the cache stays",
+}
+"""What helps, for each place, where no failure says it itself."""
 
 
 @command("verify")
@@ -116,6 +123,9 @@ def _show(
     held = f"{count(report.checked, 'object')}, {human_size(report.size)}"
     weak = f" ({report.weak:,} by their etag or size only)" if report.weak else ""
     output.say(f"Verified {held} of the {report.place}{weak}")
+    wrong = any(error.hint is None for error in report.errors)
+    if mended is None and (report.missing or wrong):
+        output.say(f"hint: {_HINTS[report.place]}")
     if mended is not None and mended.kept:
         output.say(
             "hint: you may have changed these files, so they stay; `--force` moves them "
@@ -126,7 +136,13 @@ def _show(
 def _headline(report: VerifyReport, failures: tuple[ArtlockError, ...]) -> str:
     if not report.errors:
         return f"{count(len(failures), 'object')} could not be fetched again"
-    return f"{count(len(report.errors), 'object')} of the {report.place} did not hold"
+    wrong = sum(error.exit_code == EXIT_VIOLATION for error in report.errors)
+    unread = len(report.errors) - wrong
+    what = f"of the {report.place}"
+    if not wrong:
+        return f"{count(unread, 'object')} {what} could not be read"
+    also = f", and {unread:,} could not be read" if unread else ""
+    return f"{count(wrong, 'object')} {what} did not hold{also}"
 
 
 def _described(mended: Mended) -> dict[str, object]:

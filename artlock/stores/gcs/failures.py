@@ -19,6 +19,7 @@ from artlock.errors import (
     StoreUnavailableError,
 )
 from artlock.stores.base import EndlessAnswerError, missing_bucket
+from artlock.stores.transfer import PORTAL_HINT
 
 if TYPE_CHECKING:
     from artlock.model.uri import Uri
@@ -93,12 +94,10 @@ def translate(error: BaseException, uri: Uri, action: Action) -> StoreError:
             return StoreError(message, uri=text, hint=hint)
         case requests.JSONDecodeError() | AttributeError() | KeyError() | TypeError():
             message = f"the answer for {subject} is not that of a store"
-            hint = "a portal or proxy may have answered in its place"
-            return StoreError(message, uri=text, hint=hint)
+            return StoreError(message, uri=text, hint=PORTAL_HINT)
         case EndlessAnswerError():
             message = f"the answer for {subject} cannot be believed: {error}"
-            hint = "a portal or proxy may have answered in its place"
-            return StoreError(message, uri=text, hint=hint)
+            return StoreError(message, uri=text, hint=PORTAL_HINT)
         case requests.RequestException() | TimeoutError() | ConnectionError():
             message = f"{subject} could not be reached: {type(error).__name__}"
             return StoreUnavailableError(message, uri=text)
@@ -114,7 +113,9 @@ def _by_status(error: api.GoogleAPICallError, uri: Uri, action: Action) -> Store
         return unavailable(uri, f"the store answers {status} {reason}")
     if "requester pays" in str(error.message).lower():
         return _payer_missing(uri)
-    if status in {401, 403}:
+    if status == 401:  # noqa: PLR2004 - RFC 9110 §15.5.2
+        return expired(uri)  # with a token that was asked for anew already
+    if status == 403:  # noqa: PLR2004 - RFC 9110 §15.5.4
         return denied(uri, action)
     if status in {404, 410}:
         if action in {Action.LIST, Action.DESCRIBE_BUCKET}:

@@ -13,6 +13,7 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,9 +25,10 @@ from google.auth.exceptions import GoogleAuthError
 from google.auth.transport.requests import AuthorizedSession, Request
 from google.cloud import storage
 from requests.adapters import HTTPAdapter
+from requests.exceptions import ConnectionError  # noqa: A004 - its name
 
 from artlock.errors import PolicyError, StoreError
-from artlock.stores.base import bounded
+from artlock.stores.base import bounded, refusal
 from artlock.stores.gcs.failures import Action, expired, refine, translate
 from artlock.stores.transfer import Transfer, gcs_client
 
@@ -108,10 +110,22 @@ class _Bounded(HTTPAdapter):
     def send(self, request: PreparedRequest, *args: Any, **more: Any) -> Response:  # noqa: ANN401 - passed on
         """Send a request; see ``HTTPAdapter.send``."""
         response = super().send(request, *args, **{**more, "stream": True})
-        if not more.get("stream"):
+        is_error = response.status_code >= 300  # noqa: PLR2004 - RFC 9110 §15.4
+        if is_error or not more.get("stream"):
             with response:
-                response._content = bounded(response.iter_content(1 << 16))  # noqa: SLF001 - as its `content` does
+                take = refusal if is_error else bounded
+                response._content = take(partial(_piece, response))  # noqa: SLF001 - as its `content` does
         return response
+
+
+def _piece(response: Response, size: int) -> bytes:
+    """Return the next bytes of a body, as they come."""
+    try:
+        found: bytes = response.raw.read1(size, decode_content=True)
+    except Exception as error:
+        # It broke off: requests has this for what comes from below it.
+        raise ConnectionError(error) from error
+    return found
 
 
 def endpoint_of(access: Access) -> str:

@@ -65,7 +65,12 @@ class GcsStore:
     @property
     def identity(self) -> str:
         """``gs``, or ``gs+<endpoint>`` where that is not Google's."""
-        return "gs" if self._endpoint == GOOGLE else f"gs+{self._endpoint}"
+        if self._endpoint == GOOGLE:
+            return "gs"
+        scheme, _, rest = self._endpoint.partition("://")
+        host, slash, path = rest.partition("/")
+        # Without user info, which is a secret.
+        return f"gs+{scheme}://{host.rpartition('@')[2]}{slash}{path}"
 
     def close(self) -> None:
         """Give back connections."""

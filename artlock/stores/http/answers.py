@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING
 
 from artlock.errors import (
     AccessDeniedError,
+    ObjectChangedError,
     ObjectNotFoundError,
     StoreError,
     StoreUnavailableError,
 )
 from artlock.model.objects import ObjectInfo
 from artlock.model.tokens import Tokens
-from artlock.stores.transfer import changed, is_same_etag
+from artlock.stores.transfer import PORTAL_HINT, changed, is_same_etag
 
 if TYPE_CHECKING:
     from artlock.model.uri import Uri
@@ -33,6 +34,8 @@ UNSATISFIABLE = 416
 _STRONG = re.compile(r'"([\x21\x23-\x7e]*)"')
 """RFC 9110 §8.8.3, without the bytes beyond ASCII that it still allows."""
 _RANGE = re.compile(r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19}|\*)")
+_PAGES = frozenset({"text/html", "application/xhtml+xml"})
+_PAGE_NAMES = (".html", ".htm", ".xhtml")
 _ABSENT = frozenset({404, 410})
 _DENIED = frozenset({401, 403, 407})
 _UNFIT = frozenset({412, UNSATISFIABLE})
@@ -74,11 +77,11 @@ def judged(response: Response, pin: Pin, span: Span | None) -> Cut:
         expect_ok(response, pin.uri)
     etag = _etag(response)
     if pin.etag is not None and etag is not None and not is_same_etag(etag, pin.etag):
-        raise changed(pin.uri, f"its etag is `{etag}` instead of `{pin.etag}`")
+        raise another(response, pin.uri, f"its etag is `{etag}` instead of `{pin.etag}`")
     bounds = bounds_of(response, pin.uri) if response.status == PARTIAL else None
     total = bounds.total if bounds else length_of(response)
     if pin.size is not None and total is not None and total != pin.size:
-        raise changed(pin.uri, f"it has {total} bytes instead of {pin.size}")
+        raise another(response, pin.uri, f"it has {total} bytes instead of {pin.size}")
     if span is None:
         if pin.size is None and total is None and not is_chunked(response):
             message = f"`{pin.uri}` has no length, so that it may have been cut"
@@ -96,6 +99,27 @@ def judged(response: Response, pin: Pin, span: Span | None) -> Cut:
         raise StoreError(message, uri=str(pin.uri))
     skip = span.start if bounds is None else 0
     return Cut(skip=skip, length=span.length, is_part=bounds is None)
+
+
+def another(response: Response, uri: Uri, difference: str) -> ObjectChangedError:
+    """Return the error of an answer that is not what was locked.
+
+    Who is asked to sign in must not be told that a login page can be locked (hazard 4.11).
+    """
+    via = f" after a redirect to `{response.url}`" if response.url else ""
+    if is_page(response, uri):
+        difference = f"a web page has come{via}, and {difference}"
+    elif via:
+        difference += via
+    else:
+        return changed(uri, difference)
+    return changed(uri, difference, hint=PORTAL_HINT)
+
+
+def is_page(response: Response, uri: Uri) -> bool:
+    """Tell whether a web page answers for what is none by its name."""
+    media_type = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    return media_type in _PAGES and not uri.file_name.lower().endswith(_PAGE_NAMES)
 
 
 def described(uri: Uri, response: Response, size: int | None) -> ObjectInfo:
@@ -177,7 +201,10 @@ def expect_ok(response: Response, uri: Uri) -> None:
         raise ObjectNotFoundError(message, uri=text)
     if status in _DENIED:
         message = f"reading `{uri}` was refused ({status})"
-        hint = "set `headers` for this source, with the secret as `${NAME}`"
+        hint = (
+            "set `headers` for this source, with the secret as `${NAME}`; one that is set "
+            "already may have expired"
+        )
         raise AccessDeniedError(message, uri=text, hint=hint)
     if status in _UNFIT:
         raise changed(uri, f"the server answers {status}")

@@ -142,7 +142,8 @@ class Session:
         """Ask, follow redirects, and return the last answer with its body unread.
 
         At most ``MAX_REDIRECTS`` are followed, never from https to http. Once another
-        origin was met, the source's own headers are not sent again.
+        origin was met, the source's own headers are not sent again. The ``url`` of the
+        answer is the origin that it came from, if it is another one.
 
         Args:
             method: ``GET`` or ``HEAD``.
@@ -154,13 +155,14 @@ class Session:
             StoreError: The redirects do not end, or lead nowhere.
             HTTPError, OSError, ValueError: No answer; see ``translated``.
         """
-        place = Place.parse(str(uri))
+        place = asked = Place.parse(str(uri))
         own = Place.parse(str(self._declared)).origin
         is_own = True
         for _ in range(MAX_REDIRECTS + 1):
             is_own = is_own and place.origin == own
             response = self._ask(method, place, self._headers(headers, is_own=is_own))
             if response.status not in _REDIRECTS:
+                response.url = None if place.origin == asked.origin else str(place)
                 return response
             location = response.headers.get("Location")
             response.close()

@@ -27,10 +27,12 @@ from artlock.stores.http.answers import (
     PARTIAL,
     UNSATISFIABLE,
     Cut,
+    another,
     bounds_of,
     described,
     expect_ok,
     is_chunked,
+    is_page,
     is_sendable,
     judged,
     length_of,
@@ -42,7 +44,7 @@ from artlock.stores.http.session import (
     Session,
     translated,
 )
-from artlock.stores.transfer import changed, short_body
+from artlock.stores.transfer import short_body
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -87,6 +89,7 @@ class HttpStore:
     ) -> None:
         self._declared = declared
         self._attempts = attempts
+        self._notice = context.notice
         self._session = Session(
             declared,
             context,
@@ -158,7 +161,7 @@ class HttpStore:
             if response.status in _REFUSES_HEAD or (response.status == OK and not length):
                 return self._head_by_get(uri)
             expect_ok(response, uri)
-            return described(uri, response, length)
+            return self._described(uri, response, length)
 
     def _head_by_get(self, uri: Uri) -> ObjectInfo:
         response = self._session.open("GET", uri, {"Range": "bytes=0-0"})
@@ -167,14 +170,23 @@ class HttpStore:
             response = self._session.open("GET", uri, {})
             response.close()
         if response.status == PARTIAL:
-            return described(uri, response, bounds_of(response, uri).total)
+            return self._described(uri, response, bounds_of(response, uri).total)
         expect_ok(response, uri)
         length = length_of(response)
         if length is None and not is_chunked(response):
             message = f"`{uri}` has no length, so that a cut could not be told from its end"
             hint = "keep a copy in a bucket, or declare it with `link = true`"
             raise StoreError(message, uri=str(uri), hint=hint)
-        return described(uri, response, length)
+        return self._described(uri, response, length)
+
+    def _described(self, uri: Uri, response: Response, size: int | None) -> ObjectInfo:
+        if is_page(response, uri):
+            # Whoever locks this may be locking a login page (hazard 4.11).
+            self._notice(
+                f"`{uri}` is answered with a web page: a portal or a login may stand in "
+                "its place"
+            )
+        return described(uri, response, size)
 
     def read(self, pin: Pin, span: Span | None = None) -> Iterator[Buffer]:
         """Yield the bytes of a file, as ``Store.read`` promises.
@@ -218,7 +230,7 @@ def _body(response: Response, pin: Pin, cut: Cut) -> Iterator[memoryview]:
         surplus = 0 if cut.length is None else received + view.nbytes - cut.length
         if surplus > 0:
             if not cut.is_part:
-                raise changed(pin.uri, f"more than {cut.length} bytes come")
+                raise another(response, pin.uri, f"more than {cut.length} bytes come")
             view = view[: view.nbytes - surplus]
         received += view.nbytes
         if view.nbytes:
@@ -228,7 +240,8 @@ def _body(response: Response, pin: Pin, cut: Cut) -> Iterator[memoryview]:
     if cut.length is not None and received < cut.length:
         if is_chunked(response) and not cut.is_part:
             # The last chunk came, so nothing was cut.
-            raise changed(pin.uri, f"it has {received} bytes instead of {cut.length}")
+            difference = f"it has {received} bytes instead of {cut.length}"
+            raise another(response, pin.uri, difference)
         raise short_body(pin.uri, received=received, length=cut.length)
 
 

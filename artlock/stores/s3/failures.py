@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from boto3.exceptions import Boto3Error
 from botocore import exceptions as botocore
@@ -170,6 +170,15 @@ def no_credentials(uri: Uri) -> AccessDeniedError:
     """Return the error of a machine that has no keys for S3."""
     message = f"there are no AWS credentials to read `{uri}`"
     return AccessDeniedError(message, uri=str(uri), hint=CREDENTIALS_HINT)
+
+
+def is_expired(answer: Mapping[str, Any]) -> bool:
+    """Tell whether a parsed answer says that the credentials have expired.
+
+    To HEAD, which has no body, a 400 may mean it (hazard 4.10).
+    """
+    code = str(answer.get("Error", {}).get("Code", ""))
+    return code in _KEYS_EXPIRED or code == "400"
 
 
 def code_of(error: botocore.ClientError) -> str:

@@ -35,6 +35,7 @@ from artlock.stores.s3.listing import (
 )
 from artlock.stores.s3.pages import Entry, Page, PageError
 from artlock.stores.s3.session import PAGE
+from artlock.stores.transfer import PORTAL_HINT
 
 if TYPE_CHECKING:
     from artlock.stores.base import Notice
@@ -228,8 +229,10 @@ class Scan:
         page = answer.get(PAGE)
         if isinstance(page, Page):
             return page
-        reason = str(page) if isinstance(page, PageError) else "it is not a listing"
-        raise PageError(reason)
+        if isinstance(page, PageError):
+            raise page
+        message = f"the answer for `{self.prefix}` is not that of a store"
+        raise StoreError(message, uri=str(self.prefix), hint=PORTAL_HINT)
 
     @contextmanager
     def _plain_keys(self) -> Iterator[Future[set[str]]]:

@@ -6,11 +6,13 @@ roles) hold as they are; what ``Access`` says comes first.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 from urllib.parse import urlsplit
 
 import botocore.loaders
@@ -23,9 +25,10 @@ from botocore.credentials import AssumeRoleCredentialFetcher, DeferredRefreshabl
 from botocore.exceptions import ClientError, HTTPClientError
 from botocore.httpsession import URLLib3Session
 
-from artlock.stores.base import EndlessAnswerError, bounded, missing_bucket
+from artlock.stores.base import EndlessAnswerError, bounded, missing_bucket, refusal
 from artlock.stores.s3.failures import (
     Action,
+    is_expired,
     no_credentials,
     status_of,
     translate,
@@ -35,7 +38,7 @@ from artlock.stores.s3.pages import CutPageError, PageError, is_listing, parse_p
 from artlock.stores.transfer import CONNECT_TIMEOUT, READ_TIMEOUT, Keys, Transfer, s3_client
 
 if TYPE_CHECKING:
-    from botocore.credentials import Credentials
+    from botocore.credentials import Credentials, ReadOnlyCredentials
     from mypy_boto3_s3 import S3Client
 
     from artlock.errors import StoreError
@@ -48,6 +51,8 @@ ATTEMPTS = 5
 """How often botocore sends a listing or a head in all."""
 PAGE = "ArtlockPage"
 """Where a listing's answer holds its ``pages.Page``."""
+_RENEWED = "artlock_renewed"
+"""Where botocore's context of a request says that it was sent with other keys."""
 _AWS_HOSTS = (".amazonaws.com", ".amazonaws.com.cn", ".api.aws")
 _PROBE = "probe"
 _SIGNING = "before-sign.s3.HeadObject"
@@ -94,6 +99,7 @@ def connect(
             keys = _KeySource(lambda: _credentials(uri, context), uri)
         if keys is not None:
             inner.register_component("credential_provider", keys)
+            inner.register("needs-retry.s3", keys.retry)  # type: ignore[arg-type] # it answers
         session = Session(botocore_session=inner, region_name=access.region)
         make = _maker(session, context, attempts)
         client = make(session.region_name or DEFAULT_REGION)
@@ -140,23 +146,41 @@ def _loader(data_path: str | None) -> botocore.loaders.Loader:
 
 
 class _KeySource:
-    """The one set of credentials that boto3 and obstore share; botocore renews them."""
+    """The one set of credentials that boto3 and obstore share; botocore renews them.
+
+    Those that it cannot renew are looked for again when a store calls them expired
+    (hazard 4.8): once for all threads, and not again if there are no others.
+    """
 
     def __init__(self, find: Callable[[], Credentials], uri: Uri) -> None:
         self._find = find
         self._credentials = find()
         self._uri = uri
+        self._mutex = threading.Lock()
         self._given: Keys | None = None
+        self._signed_with = threading.local()
+        self._hopeless: Keys | None = None
         self._failure: StoreError | None = None
+
+    @property
+    def current(self) -> Credentials:
+        """Those that are used now."""
+        return self._credentials
 
     def load_credentials(self) -> Credentials:
         """Answer a botocore session: this is its component ``credential_provider``."""
-        return self._credentials
+        return cast("Credentials", _Current(self))
+
+    def frozen(self) -> ReadOnlyCredentials:
+        """Answer boto3, which signs a request of this thread."""
+        found = self._credentials.get_frozen_credentials()
+        self._signed_with.keys = _keys_of(found)
+        return found
 
     def __call__(self) -> Keys:
         """Answer obstore, which only keeps the text of an error."""
         try:
-            self._given = _frozen(self._credentials)
+            self._given = _keys_of(self._credentials.get_frozen_credentials())
         except Exception as error:
             # Providers run commands and ask web services: anything may come.
             self._failure = translate(error, self._uri, Action.CONNECT)
@@ -164,19 +188,45 @@ class _KeySource:
         return self._given
 
     def renew(self) -> bool:
-        """Look where credentials come from; tell whether there are others by now.
+        """Look for others than obstore had; tell whether there are some by now."""
+        return self._renewed(self._given)
+
+    def retry(
+        self,
+        *,
+        response: tuple[object, dict[str, Any]] | None,
+        request_dict: dict[str, Any],
+        **_: object,
+    ) -> int | None:
+        """Answer botocore, which asks whether to send a request of boto3 again: once."""
+        if response is None or not is_expired(response[1]):
+            return None
+        context = request_dict["context"]
+        # None where botocore signed with a session of its own (S3 Express).
+        refused = getattr(self._signed_with, "keys", None)
+        if context.get(_RENEWED) or not self._renewed(refused):
+            return None
+        context[_RENEWED] = True
+        return 0
+
+    def _renewed(self, refused: Keys | None) -> bool:
+        """Look where credentials come from; tell whether there are others than ``refused``.
 
         A login in another window, a role or a command may have given some. What the store
         says of the old ones says more than why there are no new ones.
         """
-        try:
-            found = self._find()
-            is_other = _frozen(found) != self._given
-        except Exception:  # noqa: BLE001 - providers run commands: anything may come
+        with self._mutex:
+            with suppress(Exception):  # providers run commands: anything may come
+                if _keys_of(self._credentials.get_frozen_credentials()) != refused:
+                    return True  # another thread, or botocore itself, has renewed them
+                if refused == self._hopeless:
+                    return False
+                found = self._find()
+                if _keys_of(found.get_frozen_credentials()) != refused:
+                    self._credentials = found
+                    return True
+            self._hopeless = refused
             return False
-        if is_other:
-            self._credentials = found
-        return is_other
 
     def explain(self, refusal: Refusal) -> StoreError | None:
         """Return why keys could not be had, if that is what went wrong."""
@@ -184,8 +234,22 @@ class _KeySource:
         return self._failure if is_mine else None
 
 
-def _frozen(credentials: Credentials) -> Keys:
-    frozen = credentials.get_frozen_credentials()
+class _Current:
+    """The credentials that a source has at the moment, as botocore's signer takes them."""
+
+    def __init__(self, source: _KeySource) -> None:
+        self._source = source
+
+    def get_frozen_credentials(self) -> ReadOnlyCredentials:
+        """Return the keys for one signature."""
+        return self._source.frozen()
+
+    def __getattr__(self, name: str) -> object:
+        """Return what else botocore wants to know of credentials."""
+        return getattr(self._source.current, name)
+
+
+def _keys_of(frozen: ReadOnlyCredentials) -> Keys:
     return Keys(
         access=frozen.access_key or "", secret=frozen.secret_key or "", token=frozen.token
     )
@@ -278,16 +342,20 @@ class _Bounded:
             response: AWSResponse = self._inner.send(request)
         finally:
             request.stream_output = is_body
-        if is_body and response.status_code < 300:  # noqa: PLR2004 - RFC 9110 §15.3
+        is_error = response.status_code >= 300  # noqa: PLR2004 - RFC 9110 §15.4
+        if is_body and not is_error:
             return response
         try:
-            body = bounded(response.raw.stream())
+            body = (refusal if is_error else bounded)(response.raw.read1)
         except EndlessAnswerError:
             response.raw.close()
             raise
         except Exception as error:
             # It broke off: botocore takes this for a connection that failed.
+            response.raw.close()
             raise HTTPClientError(error=error) from error
+        if is_error:
+            response.raw.close()  # or what was not read would be the next answer
         response._content = body  # type: ignore[attr-defined]  # noqa: SLF001 - as its `content` does
         return response
 

@@ -15,6 +15,7 @@ answer, and reports most failures as one class with the cause in the text.
 """
 
 from artlock.stores.transfer.answers import (
+    PORTAL_HINT,
     Refine,
     Refusal,
     changed,
@@ -41,6 +42,7 @@ from artlock.stores.transfer.reader import (
 __all__ = [
     "CHUNK_SIZE",
     "CONNECT_TIMEOUT",
+    "PORTAL_HINT",
     "READ_TIMEOUT",
     "WHOLE_SIZE",
     "Keys",

@@ -21,6 +21,13 @@ if TYPE_CHECKING:
 
 NOT_IMPLEMENTED = 501
 _THROTTLED = frozenset({408, 425, 429})
+_CHANGED_HINT = (
+    "see `artlock status --remote`; if the change is wanted, run `artlock update`"
+)
+PORTAL_HINT = (
+    "a portal, a login or a proxy may have answered in its place: open a page in a "
+    "browser, and run the command again"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +90,9 @@ def check_answer(
     elif pin.etag is not None and etag is not None and not is_same_etag(etag, pin.etag):
         difference = f"its etag is `{unquoted(etag)}` instead of `{pin.etag}`"
     if difference is not None:
-        raise changed(pin.uri, difference)
+        # Every store names an etag, and what stands in its place seldom does (hazard 4.11).
+        hint = PORTAL_HINT if etag is None else None
+        raise changed(pin.uri, difference, hint=hint)
     start, end = (0, size) if span is None else (span.start, span.start + span.length)
     if bounds != (start, end):
         message = (
@@ -94,11 +103,16 @@ def check_answer(
     return end - start
 
 
-def changed(uri: Uri, difference: str) -> ObjectChangedError:
-    """Return the error of an object that is there in another state."""
+def changed(uri: Uri, difference: str, *, hint: str | None = None) -> ObjectChangedError:
+    """Return the error of an object that is there in another state.
+
+    Args:
+        uri: The object.
+        difference: What tells it.
+        hint: In place of the one that speaks of locking the change.
+    """
     message = f"`{uri}` is not what was locked: {difference}"
-    hint = "see `artlock status --remote`; if the change is wanted, run `artlock update`"
-    return ObjectChangedError(message, uri=str(uri), hint=hint)
+    return ObjectChangedError(message, uri=str(uri), hint=hint or _CHANGED_HINT)
 
 
 def short_body(uri: Uri, *, received: int, length: int) -> StoreUnavailableError:

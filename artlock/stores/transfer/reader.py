@@ -16,6 +16,7 @@ from artlock.errors import AccessDeniedError, KeysExpiredError, StoreError
 from artlock.stores.transfer import clients
 from artlock.stores.transfer.answers import (
     NOT_IMPLEMENTED,
+    PORTAL_HINT,
     Refine,
     Refusal,
     by_status,
@@ -43,8 +44,8 @@ _SLOW_PIECE = 1 << 14
 
 _STATUS = re.compile(r"^\s+status: (\d{3}),$", re.MULTILINE)
 _CAUSE = re.compile(
-    r"^\s+(?:source|inner|error): "
-    r"(InvalidCertificate|NotPartial|UnexpectedRange|ParseContentRange|BareRedirect)\b",
+    r"^\s+(?:source|inner|error): (InvalidCertificate|NotPartial|UnexpectedRange"
+    r"|ParseContentRange|BareRedirect|Missing(?:LastModified|Etag))\b",
     re.MULTILINE,
 )
 _KIND = re.compile(r"^\s+kind: (\w+),$", re.MULTILINE)
@@ -233,6 +234,9 @@ def _by_cause(error: Exception, text: str, uri: Uri) -> StoreError | None:
         case "BareRedirect":
             message = f"the store sends reads of `{uri}` elsewhere without saying where"
             return StoreError(message, uri=str(uri), hint='set `region = "..."`')
+        case "MissingLastModified" | "MissingEtag":
+            message = f"the answer for `{uri}` is not that of a store"
+            return StoreError(message, uri=str(uri), hint=PORTAL_HINT)
         case _:
             message = (
                 f"the store did not answer with the range of `{uri}` that was asked for"

@@ -137,6 +137,23 @@ def test_an_error_is_json_too(capsys: pytest.CaptureFixture[str]) -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("schema", "content"),
+    [
+        ("error", {"error": {"message": "no https://u:canary@h", "uri": "s3://b/k"}}),
+        ("verify", {"checked": 1, "errors": [{"message": "no https://u:canary@h"}]}),
+        ("doctor", {"diagnoses": [{"text": "no https://u:canary@h", "hint": None}]}),
+    ],
+)
+def test_5_7_what_libraries_said_has_no_secret_in_any_document(
+    schema: str, content: dict[str, object], capsys: pytest.CaptureFixture[str]
+) -> None:
+    Output(as_json=True).document(schema, content)
+    shown = capsys.readouterr().out
+    assert "canary" not in shown
+    assert "no https://***@h" in shown
+
+
 def test_many_errors_have_one_heading_and_one_hint_for_each_class(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

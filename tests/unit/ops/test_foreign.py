@@ -31,9 +31,9 @@ COMMANDS = (
     "resolve",
     "update",
     "sync",
-    "check",
+    "check --remote",
+    "check --retention",
     "status",
-    "ls",
     "verify",
     "rm a",
     "add raw/a",
@@ -68,7 +68,20 @@ def test_5_29_a_link_to_ones_own_file_is_theirs_too(theirs: Path, tmp_path: Path
     (theirs / "artifacts.toml").unlink()
     (theirs / "artifacts.toml").symlink_to(own)
     os.chown(theirs / "artifacts.toml", OTHER, OTHER, follow_symlinks=False)
-    assert artlock("ls", "-C", theirs).code == 4
+    assert artlock("status", "-C", theirs).code == 4
+
+
+@needs_root
+@pytest.mark.parametrize("command", ["check", "ls"])
+def test_5_29_what_asks_no_source_and_writes_nothing_works(
+    theirs: Path, command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as trusting:
+        trusting.setenv("ARTLOCK_TRUST", f"owner={OTHER}")
+        assert artlock("resolve", "-C", theirs).code == 0
+    before = sorted(theirs.rglob("*"))
+    assert artlock(command, "-C", theirs).code == 0
+    assert sorted(theirs.rglob("*")) == before
 
 
 @needs_root
@@ -82,7 +95,7 @@ def test_5_29_a_yes_holds_until_a_setting_changes(theirs: Path) -> None:
     assert artlock("resolve", "-C", theirs).code == 0
     with (theirs / "artifacts.toml").open("a") as file:
         file.write('[artifacts.b]\nuri = "s3://b/k/"\nprofile = "p"\n')
-    assert artlock("ls", "-C", theirs).code == 4
+    assert artlock("status", "-C", theirs).code == 4
 
 
 @needs_root

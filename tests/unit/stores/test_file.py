@@ -18,6 +18,7 @@ from artlock.errors import (
 )
 from artlock.model.objects import VersionId
 from artlock.model.uri import Uri
+from artlock.stores import file as file_module
 from artlock.stores.base import Pin, Span, StoreContext
 from artlock.stores.file import FileStore, _translate
 
@@ -387,3 +388,40 @@ def test_keys_of_two_projects_are_not_taken_for_each_other(tmp_path: Path) -> No
         identities.add(FileStore(Uri.parse("raw/"), context).identity)
         identities.add(FileStore(Uri.parse("/raw/"), context).identity)
     assert len(identities) == 3
+
+
+MADE_UP = pytest.mark.skipif(not Path("/proc/version").exists(), reason="needs /proc")
+
+
+@MADE_UP
+@pytest.mark.parametrize("text", ["file:///proc/self/environ", "file:///proc/version"])
+def test_5_6_what_the_kernel_makes_up_is_not_read(text: str) -> None:
+    uri = Uri.parse(text)
+    store = FileStore(uri, StoreContext())
+    with pytest.raises(PolicyError, match="is made up by the kernel"):
+        store.head(uri)
+    with pytest.raises(PolicyError, match="is made up by the kernel"):
+        list(store.read(Pin(uri=uri, size=0)))
+    tree = Uri.parse("file:///proc/sys/")
+    with pytest.raises(PolicyError, match="is made up by the kernel"):
+        list(FileStore(tree, StoreContext()).scan(tree))
+
+
+@MADE_UP
+def test_5_6_nor_is_a_link_to_it(tmp_path: Path) -> None:
+    link = tmp_path / "link"
+    link.symlink_to("/proc/self/environ")
+    uri = Uri.parse(link.as_uri())
+    with pytest.raises(PolicyError, match="is made up by the kernel"):
+        FileStore(uri, StoreContext()).head(uri)
+
+
+@MADE_UP
+def test_5_6_bytes_of_a_file_of_no_size_are_not_taken_for_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(file_module, "_MADE_UP", ())  # as if it were mounted elsewhere
+    uri = Uri.parse("file:///proc/version")
+    store = FileStore(uri, StoreContext())
+    with pytest.raises(StoreError, match="has bytes although its size is 0"):
+        list(store.read(Pin(uri=uri, size=0)))

@@ -707,6 +707,11 @@ def test_1_42_the_setting_comes_before_the_environment(
         assert len(list(store.scan(place.root))) == 1
 
 
+def test_5_7_the_identity_has_no_user_info(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STORAGE_EMULATOR_HOST", "http://ada:canary@host:1/x")
+    assert GcsStore(StoreContext()).identity == "gs+http://host:1/x"
+
+
 def test_the_identity_without_an_endpoint_is_googles() -> None:
     assert GcsStore(StoreContext()).identity == "gs"
 

@@ -5,14 +5,17 @@ import secrets
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import product
+from pathlib import Path
 
 import pytest
+from botocore.credentials import Credentials
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from artlock.errors import (
     AccessDeniedError,
     IntegrityError,
+    KeysExpiredError,
     ObjectArchivedError,
     ObjectChangedError,
     ObjectNotFoundError,
@@ -495,6 +498,63 @@ def test_4_8_keys_that_expire_on_the_way_are_told(place: HostileS3Place) -> None
         ):
             with pytest.raises(AccessDeniedError, match="expired"):
                 deed()
+
+
+def test_4_8_whatever_asks_goes_on_with_keys_of_a_new_login(
+    place: HostileS3Place, tmp_path: Path
+) -> None:
+    file = tmp_path / "credentials"
+    looked_for = 0
+
+    def sign_in(who: str) -> None:
+        file.write_text(
+            f"[default]\naws_access_key_id = {who}\naws_secret_access_key = secret\n"
+        )
+
+    def sign_in_again() -> None:
+        nonlocal looked_for
+        looked_for += 1
+        sign_in(f"KEY-{looked_for}")
+
+    def is_old(authorization: str) -> bool:
+        return f"Credential=KEY-{looked_for}/" not in authorization
+
+    for number in range(5):
+        place.put(f"{number}", b"x")
+    place.put("a//b", b"odd")
+    place.page_size = 2
+    place.monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(file))
+    place.monkeypatch.setattr(place.server, "_is_expired", is_old)
+    with place.open() as store:
+        place.monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+        place.monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+        sign_in("KEY-0")
+        (odd_info,) = (i for i in store.scan(place.root) if i.uri.key.endswith("a//b"))
+        for deed in (
+            lambda: list(store.scan(place.root)),
+            lambda: [store.head(place.uri("1"))],
+            lambda: [store.retention(place.root)],
+            lambda: [body_of(store, pin_of(odd_info))],
+            lambda: [body_of(store, pin_of(store.head(place.uri("1"))))],
+        ):
+            sign_in_again()
+            assert deed()
+        # Nobody signs in any more: asked once where keys come from, and told.
+        place.monkeypatch.setattr(place.server, "_is_expired", lambda _: True)
+        for _ in range(3):
+            with pytest.raises(KeysExpiredError):
+                list(store.scan(place.root))
+            with pytest.raises(KeysExpiredError):
+                store.head(place.uri("1"))
+
+
+def test_4_8_what_botocore_signed_with_a_session_of_its_own_is_sent_once_more() -> None:
+    keys = session._KeySource(lambda: Credentials("a", "b"), Uri.parse("s3://b/"))
+    expired = (None, {"Error": {"Code": "ExpiredToken"}})
+    request: dict[str, object] = {"context": {}}
+    assert keys.retry(response=expired, request_dict=request) == 0
+    assert keys.retry(response=expired, request_dict=request) is None
+    assert keys.retry(response=None, request_dict=request) is None
 
 
 def test_1_22_without_a_payer_nothing_is_told_and_with_one_everything(

@@ -321,6 +321,71 @@ def test_5_7_a_signed_redirect_is_never_repeated_in_words(
     assert http_server.requests[-1].query == "X-Amz-Signature=canary"
 
 
+# -- portals -----------------------------------------------------------------------
+
+PAGE = {"Content-Type": "text/html; charset=utf-8"}
+
+
+@pytest.mark.parametrize("etag", [{}, {"ETag": '"other"'}])
+def test_4_11_nobody_is_told_to_lock_a_login_page(
+    web: Web, http_server: HttpServer, etag: dict[str, str]
+) -> None:
+    # Who answers in place of a server looks at no condition.
+    page = Fault(kind="status", status=200, body=b"<html>", headers={**PAGE, **etag})
+    http_server.put("/f.csv", b"", faults=[page])
+    store, uri = web.open(http_server.url("/f.csv"))
+    with pytest.raises(ObjectChangedError, match="a web page has come, and") as caught:
+        read(store, Pin(uri=uri, size=100, etag="locked"))
+    assert "portal" in (caught.value.hint or "")
+    assert "update" not in (caught.value.hint or "")
+
+
+@pytest.mark.parametrize("headers", [PAGE, {}])
+def test_4_11_nor_what_another_host_answers(
+    web: Web, http_server: HttpServer, other_server: HttpServer, headers: dict[str, str]
+) -> None:
+    http_server.redirect("/f.csv", other_server.url("/login?token=canary"))
+    other_server.put("/login", b"<html>", headers=headers)
+    store, uri = web.open(http_server.url("/f.csv"))
+    with pytest.raises(ObjectChangedError) as caught:
+        read(store, Pin(uri=uri, size=100))
+    assert f"after a redirect to `{other_server.endpoint}`" in str(caught.value)
+    assert "canary" not in str(caught.value)
+    assert "update" not in (caught.value.hint or "")
+
+
+def test_4_11_a_page_without_a_length_is_one_too(web: Web, http_server: HttpServer) -> None:
+    http_server.put("/f", b"<html>", headers=PAGE, faults=[Fault(kind="endless")])
+    store, uri = web.open(http_server.url("/f"))
+    with pytest.raises(ObjectChangedError, match="a web page has come"):
+        read(store, Pin(uri=uri, size=3))
+
+
+@pytest.mark.parametrize(
+    ("path", "headers", "is_told"),
+    [
+        ("/f.csv", PAGE, True),
+        ("/download", PAGE, True),
+        ("/report.html", PAGE, False),
+        ("/f.csv", {"Content-Type": "text/csv"}, False),
+        ("/f.csv", {}, False),
+    ],
+)
+def test_4_11_a_page_that_is_about_to_be_locked_is_told(
+    http_server: HttpServer, path: str, headers: dict[str, str], *, is_told: bool
+) -> None:
+    http_server.put(path, b"<html>", headers=headers)
+    told: list[str] = []
+    uri = Uri.parse(http_server.url(path))
+    context = StoreContext(may_connect=lambda _host: True, notice=told.append)
+    store = HttpStore(uri, context, attempts=1)
+    store.head(uri)
+    store.close()
+    assert [f"`{uri}` is answered with a web page" in text for text in told] == (
+        [True] if is_told else []
+    )
+
+
 # -- faults ------------------------------------------------------------------------
 
 
