@@ -333,7 +333,8 @@ class SyncRun:
                 pin=None if p.row.has_blake3 else self._pinned.key(p),
                 before=before,
                 since_ns=self._placed_ns if p.target in self._written else self._looked_ns,
-                is_ours=p.target in self._written or self._was_ours(p.target),
+                is_ours=p.target in self._written
+                or self._was_ours(p.target, known[p.target]),
                 is_new=p.target in self._written,
             )
             for p in self._placements
@@ -369,9 +370,14 @@ class SyncRun:
             return None
         return Stamp.of(self._survey.stats[target])
 
-    def _was_ours(self, target: str) -> bool:
+    def _was_ours(self, target: str, digest: Digest) -> bool:
+        """Tell whether artlock wrote these very bytes; a person's are not its own."""
         entry = self._index.get(target)
-        return entry is not None and bool(entry.artifact)
+        return (
+            entry is not None
+            and bool(entry.artifact)
+            and entry.digest == bytes.fromhex(digest.hex)
+        )
 
     def _is_in_scope(self, artifact: str) -> bool:
         """Tell whether what artlock wrote for an artifact may be removed by this run."""
