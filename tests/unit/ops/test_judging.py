@@ -1,5 +1,6 @@
 """check, verify, status, doctor, digest: what answers and writes nothing."""
 
+import os
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -137,7 +138,10 @@ def test_bytes_are_read_at_each_place(bench: Workbench) -> None:
 def test_4_19_damage_with_the_old_time_is_found_in_the_workspace(bench: Workbench) -> None:
     locked(bench)
     bench.sync()
-    bench.write("data/data/a", "x")
+    path = bench.root / "data/data/a"
+    then = path.stat()
+    path.write_text("x")
+    os.utime(path, ns=(then.st_atime_ns, then.st_mtime_ns))
     report = judged(bench, Place.WORKSPACE)
     assert [type(e) for e in report.errors] == [IntegrityError]
     assert (report.checked, report.exit_code) == (1, 4)
