@@ -3,7 +3,6 @@
 import os
 import subprocess
 from collections.abc import Sequence
-from pathlib import Path
 
 import pytest
 
@@ -302,23 +301,19 @@ def test_the_doctor_looks_at_git_and_trust(bench: Workbench) -> None:
 # revisions
 
 
-def git(root: Path, *arguments: str) -> None:
-    subprocess.run(["git", "-C", root, *arguments], check=True, capture_output=True)
-
-
 def test_revisions_are_compared_row_by_row(bench: Workbench) -> None:
-    git(bench.folder, "init", "-q")
+    bench.git("init", "-q")
     locked(bench)
-    git(bench.folder, "add", "project")
-    git(bench.folder, "commit", "-qm", "one")
+    bench.git("add", "project")
+    bench.git("commit", "-qm", "one")
     assert compare(bench.project()) == ()
     bench.put(a="changed")
     bench.update()
     assert [c.path for c in compare(bench.project())] == ["a"]
-    git(bench.folder, "commit", "-qam", "two")
+    bench.git("commit", "-qam", "two")
     assert [c.path for c in compare(bench.project(), "HEAD~1", "HEAD")] == ["a"]
     assert compare(bench.project(), "HEAD") == ()
     bench.lockfile.unlink()
     assert [str(c.kind) for c in compare(bench.project())] == ["D", "D", "D"]
-    git(bench.folder, "commit", "-qam", "three")
+    bench.git("commit", "-qam", "three")
     assert lockfile_at(bench.project(), "HEAD").artifacts == ()

@@ -1,6 +1,7 @@
 """A project with a source beside it, for tests of what artlock does."""
 
 import os
+import subprocess
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -160,6 +161,11 @@ class Workbench:
     def write(self, path: str, text: str) -> Path:
         """Write a file of the project as a person would: a new file in its place."""
         return write(self.root / path, text)
+
+    def git(self, *arguments: str) -> None:
+        """Run git in the folder that holds the project and its source."""
+        command = ["git", "-C", str(self.folder), *arguments]
+        subprocess.run(command, check=True, capture_output=True)
 
     def trash(self) -> set[str]:
         """Return the content of everything in the trash."""
