@@ -1,4 +1,6 @@
+import builtins
 import hashlib
+import io
 import os
 import resource
 import shutil
@@ -11,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import chdir, contextmanager
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 
@@ -103,16 +106,19 @@ def opened_below(folder: Path) -> Iterator[list[str]]:
     opened: list[str] = []
     names = {path.name for path in folder.rglob("*") if path.is_file()}
 
-    def note(event: str, arguments: tuple[object, ...]) -> None:
-        if listening and event == "open" and isinstance(arguments[0], (str, bytes)):
-            path = os.fsdecode(arguments[0])
-            if path in names or path.startswith(f"{folder}/"):
-                opened.append(path)
+    def noting(open_: Callable[..., Any]) -> Callable[..., Any]:
+        def noted(path: Any, *arguments: Any, **named: Any) -> Any:  # noqa: ANN401 - handed on
+            text = "" if isinstance(path, int) else os.fsdecode(path)
+            if text in names or text.startswith(f"{folder}/"):
+                opened.append(text)
+            return open_(path, *arguments, **named)
 
-    listening = True
-    sys.addaudithook(note)
-    yield opened
-    listening = False
+        return noted
+
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (os, io, builtins):
+            patch.setattr(module, "open", noting(module.open))
+        yield opened
 
 
 def test_the_collector_of_opened_files_sees_one(bench: Workbench) -> None:
