@@ -31,6 +31,7 @@ from tests.invariants import (
     texts_below,
     unlocked_files,
 )
+from tests.unit.ops.workbench import Folders
 from torture.scenario import Scenario, Tally, Trial
 
 _NAMES = ("a", "b", "d", "d/a", "d/b", "d/e/a", "n")
@@ -103,10 +104,9 @@ def _audible() -> Iterator[None]:
 
 
 @dataclass(slots=True)
-class _Place:
+class _Place(Folders):
     """A project, its source, its cache, and what lies outside of all of them."""
 
-    folder: Path
     luck: Random
     numbers: Iterator[int] = field(default_factory=count)
     written: set[bytes] = field(default_factory=set)
@@ -129,18 +129,6 @@ class _Place:
         self.declare(with_more=True)
         self.change_source()
         self.run("resolve")
-
-    @property
-    def root(self) -> Path:
-        return self.folder / "project"
-
-    @property
-    def source(self) -> Path:
-        return self.folder / "source"
-
-    @property
-    def cache(self) -> Path:
-        return self.folder / "cache"
 
     @property
     def data(self) -> Path:

@@ -58,6 +58,17 @@ def layout(bench: Workbench) -> CacheLayout:
 # what stays
 
 
+def lets_go(bench: Workbench, other: Workbench) -> None:
+    """Let a project need nothing any more of what it locked, and another what it has."""
+    locked(bench)
+    bench.sync()
+    locked(other, c="3")
+    other.sync()
+    bench.declare()
+    bench.resolve()
+    bench.sync()
+
+
 def test_3_17_what_a_project_locks_is_never_removed(bench: Workbench) -> None:
     locked(bench)
     bench.sync()
@@ -67,13 +78,7 @@ def test_3_17_what_a_project_locks_is_never_removed(bench: Workbench) -> None:
 
 
 def test_3_17_what_another_project_needs_stays(bench: Workbench, other: Workbench) -> None:
-    locked(bench)
-    bench.sync()
-    locked(other, c="3")
-    other.sync()
-    bench.declare()
-    bench.resolve()
-    bench.sync()
+    lets_go(bench, other)
     report = collected(other)
     assert len(report.choice.removed) == 2
     assert report.roots.projects == sorted([bench.root, other.root])
@@ -145,13 +150,7 @@ def test_3_16_what_was_used_lately_stays(bench: Workbench) -> None:
 def test_a_lockfile_that_cannot_be_read_stops_everything(
     bench: Workbench, other: Workbench
 ) -> None:
-    locked(bench)
-    bench.sync()
-    locked(other, c="3")
-    other.sync()
-    bench.declare()
-    bench.resolve()
-    bench.sync()
+    lets_go(bench, other)
     for damage in (
         lambda: other.lockfile.write_text("nonsense"),
         (other.root / "artifacts.lock.d").mkdir,

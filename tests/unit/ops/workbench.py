@@ -35,23 +35,10 @@ class Notices:
 
 
 @dataclass(slots=True)
-class Workbench:
-    """A folder with a project, a source of files, and a cache.
-
-    Attributes:
-        folder: Holds all three.
-        offline: Of the runtime.
-        jobs: Of the runtime.
-    """
+class Folders:
+    """A folder with a project, a source of files, and a cache."""
 
     folder: Path
-    offline: bool = False
-    jobs: int = 4
-    notices: Notices = field(default_factory=Notices)
-
-    def __post_init__(self) -> None:
-        self.root.mkdir(parents=True)
-        self.source.mkdir()
 
     @property
     def root(self) -> Path:
@@ -64,6 +51,24 @@ class Workbench:
     @property
     def cache(self) -> Path:
         return self.folder / "cache"
+
+
+@dataclass(slots=True)
+class Workbench(Folders):
+    """What artlock does there, and what a person does.
+
+    Attributes:
+        offline: Of the runtime.
+        jobs: Of the runtime.
+    """
+
+    offline: bool = False
+    jobs: int = 4
+    notices: Notices = field(default_factory=Notices)
+
+    def __post_init__(self) -> None:
+        self.root.mkdir(parents=True)
+        self.source.mkdir()
 
     @property
     def layout(self) -> CacheLayout:
