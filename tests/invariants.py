@@ -102,14 +102,23 @@ def other_files(root: Path, known: Collection[str]) -> list[str]:
 # 3. Any byte that a person put in the tree is still in the tree, the trash or the cache.
 
 
-def lost_bytes(digests: Iterable[str], *folders: Path) -> list[str]:
-    """Return the digests of a person's files that are in none of the folders any more."""
+def lasting_files(root: Path, layout: CacheLayout) -> Iterator[Path]:
+    """Yield the regular files of a project and a cache that no later sweep removes."""
+    passing = (root / STATE / "tmp", layout.temporary, layout.partial)
+    for path in (*files_below(root), *files_below(layout.root)):
+        is_passing = any(path.is_relative_to(folder) for folder in passing)
+        is_passing |= path.name.startswith(f"{STATE}-")
+        if not is_passing and stat.S_ISREG(path.lstat().st_mode):
+            yield path
+
+
+def lost_bytes(digests: Iterable[str], paths: Iterable[Path]) -> list[str]:
+    """Return the digests of a person's files that are none of some files any more."""
     missing = set(digests)
-    for path in (path for folder in folders for path in files_below(folder)):
+    for path in paths:
         if not missing:
             break
-        if stat.S_ISREG(path.lstat().st_mode):
-            missing.discard(digest_of(path))
+        missing.discard(digest_of(path))
     return sorted(missing)
 
 
@@ -180,16 +189,6 @@ def size_under_wrong_names(layout: CacheLayout) -> int:
     return sum(path.stat().st_size or 1 for path in false_names(layout))
 
 
-def contents_below(folder: Path) -> set[bytes]:
-    """Return the bytes of every regular file below a folder, through no link."""
-    return {
-        Path(parent, name).read_bytes()
-        for parent, _, names in os.walk(folder)
-        for name in names
-        if stat.S_ISREG(Path(parent, name).lstat().st_mode)
-    }
-
-
 def texts_below(folder: Path) -> dict[str, bytes]:
     """Return the bytes of every regular file below a folder, by path; links are text."""
     return {
@@ -204,11 +203,13 @@ def texts_below(folder: Path) -> dict[str, bytes]:
 def unlocked_files(root: Path) -> list[str]:
     """Return the targets of a project at which there are not the bytes that are locked.
 
-    ``sync`` has ended with 0, so there must be none. All rows have a BLAKE3 digest.
+    ``sync`` has ended with 0, so there must be none, nor an artifact that is not locked.
+    All rows have a BLAKE3 digest.
     """
     manifest = parse_manifest((root / "artifacts.toml").read_text("utf-8"))
     lock = parse_lockfile((root / "artifacts.lock").read_bytes())
-    return [
+    unlocked = [a.name for a in manifest.artifacts if lock.get(a.name) is None]
+    return unlocked + [
         target
         for locked in lock.artifacts
         for row in locked.objects

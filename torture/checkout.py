@@ -96,8 +96,9 @@ class Checkout:
         kept_lock = found.pop(LOCKFILE, b"") == self.lockfile
         found.pop(MANIFEST, None)
         expected = self.locked if code == EXIT_OK else {}
+        # A file without bytes counts like one byte, so that it is no less wrong.
         wrong = sum(
-            len(data)
+            len(data) or 1
             for path, data in found.items()
             if expected.get(path) != (blake3(data).hexdigest(), len(data))
         )

@@ -61,8 +61,11 @@ def _crowd(ground: Ground, luck: Random, number: int, *, flock: bool, share: boo
     if moved > most:
         tell("fetched", [f"{moved} bytes of at most {most}"])
         tally += Tally(diverged=1)
+    # Where locks hold, nobody undoes what another has brought to its end.
+    is_done = flock and share and 0 in codes
     for n, member in enumerate(members):
-        tally += member.judge(deed, ended=not share and codes[n] == 0)
+        ended = is_done or (not share and codes[n] == 0)
+        tally += member.judge(deed, ended=ended)
     for member in members[:1] if share else members:
         tally += member.finish(deed)
     return tally

@@ -17,10 +17,21 @@ from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 from random import Random
+from typing import Any
+from unittest.mock import patch
 
 from artlock.cache.layout import CacheLayout
 from artlock.cli.main import run
-from tests.invariants import contents_below, false_names, texts_below, unlocked_files
+from artlock.fs.rename import Renamer
+from tests.invariants import (
+    false_names,
+    lasting_files,
+    other_files,
+    temporaries,
+    texts_below,
+    unlocked_files,
+)
+from tests.unit.ops.workbench import Folders
 from torture.scenario import Scenario, Tally, Trial
 
 _NAMES = ("a", "b", "d", "d/a", "d/b", "d/e/a", "n")
@@ -37,8 +48,14 @@ _OTHERS = [
 ]
 _STEPS = 12
 _CANARIES = {"canary": b"outside 1", "folder/canary": b"outside 2"}
-_EVENTS = frozenset({"open", "os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.link"})
+_NAME = "a name is given"
+_EVENTS = frozenset(
+    {"open", _NAME, "os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.link"}
+)
 _DEFECT = "internal-error"
+
+
+_Deed = Callable[[Path | None], None]
 
 
 class _Interruption:
@@ -48,39 +65,56 @@ class _Interruption:
     """
 
     def __init__(self) -> None:
-        self._deed: Callable[[], None] | None = None
+        self._deed: _Deed | None = None
+        self._events = _EVENTS
         self._left = 0
         sys.addaudithook(self._hook)
 
-    def _hook(self, event: str, _arguments: object) -> None:
-        if self._deed is None or event not in _EVENTS:
+    def _hook(self, event: str, arguments: tuple[object, ...]) -> None:
+        if self._deed is None or event not in self._events:
             return
         self._left -= 1
         if self._left < 0:
             deed, self._deed = self._deed, None
-            deed()
+            deed(Path(str(arguments[0])) if event == _NAME else None)
 
     @contextmanager
-    def after(self, calls: int, deed: Callable[[], None] | None) -> Iterator[None]:
-        """Do the deed before one more call than ``calls``, if the block makes so many."""
-        self._left, self._deed = calls, deed
+    def during(self, luck: Random, deed: _Deed | None) -> Iterator[None]:
+        """Do the deed before some call of the block, often one that gives a name."""
+        self._events, most = luck.choice(((_EVENTS, 60), (frozenset({_NAME}), 5)))
+        self._left, self._deed = luck.randrange(most), deed
         try:
             yield
         finally:
             self._deed = None
 
 
+@contextmanager
+def _audible() -> Iterator[None]:
+    """Let a hook hear of the renames that Python does not know, and of which name."""
+    rename = Renamer._rename  # noqa: SLF001 - the one place where they are made
+
+    def told(renamer: Renamer, old: str, new: str, *folders: Any) -> bool:  # noqa: ANN401 - handed on
+        if folders[1] is not None:
+            sys.audit(_NAME, f"/proc/self/fd/{folders[1]}/{new}")
+        return rename(renamer, old, new, *folders)
+
+    with patch.object(Renamer, "_rename", told):
+        yield
+
+
 @dataclass(slots=True)
-class _Place:
+class _Place(Folders):
     """A project, its source, its cache, and what lies outside of all of them."""
 
-    folder: Path
     luck: Random
     numbers: Iterator[int] = field(default_factory=count)
     written: set[bytes] = field(default_factory=set)
     """What the person wrote and did not destroy by their own hand."""
     reaches_blobs: bool = False
     """Whether an edit may have gone through a link into the cache."""
+    is_in_between: bool = False
+    """Whether artlock has just looked for the last time before it gives a name."""
     faults: int = 0
     runs: int = 0
     moved: int = 0
@@ -95,18 +129,6 @@ class _Place:
         self.declare(with_more=True)
         self.change_source()
         self.run("resolve")
-
-    @property
-    def root(self) -> Path:
-        return self.folder / "project"
-
-    @property
-    def source(self) -> Path:
-        return self.folder / "source"
-
-    @property
-    def cache(self) -> Path:
-        return self.folder / "cache"
 
     @property
     def data(self) -> Path:
@@ -149,12 +171,20 @@ class _Place:
 
     # What the person does.
 
-    def edit(self) -> None:
-        """Do something to the workspace, and take note of what is the person's then."""
+    def edit(self, name: Path | None = None) -> None:
+        """Do something to the workspace, and take note of what is the person's then.
+
+        Args:
+            name: A path that is just about to get another file.
+        """
         before = self._found()
+        self.is_in_between = name is not None
         path = self.data / self.luck.choice(_NAMES)
         if _falls(self.luck, 0.1):
             path = self.root / "data/more"
+        if name is not None and _falls(self.luck, 0.7):
+            place = Path(os.path.realpath(name.parent), name.name)
+            path = place if place.is_relative_to(self.root / "data") else path
         # As long as what comes from the source: only times and bytes tell them apart.
         text = b"mine %04d" % next(self.numbers)
         deed = self.luck.choice(_DEEDS)
@@ -173,7 +203,8 @@ class _Place:
         return Path(os.path.realpath(path.parent)).is_relative_to(self.root)
 
     def _found(self) -> set[bytes]:
-        return contents_below(self.root) | contents_below(self.cache)
+        files = lasting_files(self.root, CacheLayout(self.cache))
+        return {path.read_bytes() for path in files}
 
     def replace(self, path: Path, text: bytes) -> None:
         """Save as most editors do."""
@@ -196,7 +227,9 @@ class _Place:
         path.chmod(0o644)
         with path.open("r+b") as file:
             file.write(text)
-        if _falls(self.luck, 0.5):
+        # Between the last look at a file and its exchange nothing but a time shows an edit
+        # in place: the exchange itself changes that of the inode.
+        if _falls(self.luck, 0.5) and not self.is_in_between:
             os.utime(path, ns=(found.st_atime_ns, found.st_mtime_ns))
 
     def append(self, path: Path, text: bytes) -> None:
@@ -319,7 +352,8 @@ def _open(folder: Path) -> Iterator[Trial]:
         finally:
             shutil.rmtree(own)
 
-    yield trial
+    with _audible():
+        yield trial
 
 
 def _trial(folder: Path, luck: Random, interruption: _Interruption) -> Tally:
@@ -332,7 +366,7 @@ def _trial(folder: Path, luck: Random, interruption: _Interruption) -> Tally:
         command = _command(luck, mode)
         faults = place.faults
         deed = place.edit if _falls(luck, 0.6) else None
-        with interruption.after(luck.randrange(60), deed):
+        with interruption.during(luck, deed):
             code = place.run(*command)
         place.judge()
         is_plain = "--dry-run" not in command and place.faults == faults
@@ -385,6 +419,11 @@ def _converge(place: _Place) -> None:
         place.diverged += place.run("sync", *flags, root=root) != 0
         place.judge()
         place.judge_sync(root)
+        place.diverged += len(temporaries(root))
+    # Where nobody else ever wrote there is what is locked, and nothing beside it.
+    wanted = {f"data/data/{path}" for path in texts_below(place.source / "tree")}
+    own = ("artifacts.toml", "artifacts.lock", "data/more/more")
+    place.wrong += len(other_files(other, {*wanted, *own}))
 
 
 EDITS = Scenario(

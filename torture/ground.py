@@ -336,9 +336,9 @@ class Ground:
         ]
         own = [*_OWN.values(), *([_EDIT] if deed.edited else [])]
         lost = invariants.lost_bytes(
-            [blake3(body).hexdigest() for body in own], self.project, self.cache
+            [blake3(body).hexdigest() for body in own],
+            invariants.lasting_files(self.project, self.layout),
         )
-        tell("wrong", wrong)
         gone = invariants.missing_blobs(self.layout, self.needed)
         tell("wrong", wrong)
         tell("lost", lost)

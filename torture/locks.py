@@ -16,7 +16,7 @@ import hashlib
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
@@ -29,7 +29,7 @@ from artlock.model.lock import Kind, LockedArtifact, LockedObject, Lockfile
 from artlock.model.manifest import Declaration
 from artlock.model.uri import Uri
 from testbed.http_server import HttpServer
-from tests.invariants import assert_names_are_promises
+from tests.invariants import assert_names_are_promises, texts_below
 from torture.inside import Ended, alone, artlock
 from torture.lock_edits import edited
 from torture.memory import memory_folder
@@ -66,6 +66,8 @@ class Poisoned:
     lock: Lockfile
     bucket: Versions
     web: HttpServer
+    beside: dict[str, bytes] = field(default_factory=dict)
+    """What lay beside the project when it was made."""
 
     @property
     def layout(self) -> CacheLayout:
@@ -95,13 +97,19 @@ class Poisoned:
 
     def files(self) -> dict[str, bytes]:
         """Return what lies below the project, but for artlock's own files."""
+        found = texts_below(self.root)
+        own = {"artifacts.toml", "artifacts.lock"}
         return {
-            path.relative_to(self.root).as_posix(): path.read_bytes()
-            for path in sorted(self.root.rglob("*"))
-            if path.is_file()
-            and path.name not in {"artifacts.toml", "artifacts.lock"}
-            and ".artlock" not in path.parts
+            path: data
+            for path, data in found.items()
+            if path not in own and not path.startswith(".artlock/")
         }
+
+    def outside(self) -> dict[str, bytes]:
+        """Return what lies beside the project: the home, but for cache and state."""
+        found = texts_below(self.home.parent)
+        own = ("project/", "home/.cache/artlock/", "home/.local/state/artlock/")
+        return {path: data for path, data in found.items() if not path.startswith(own)}
 
     def strangers(self) -> list[str]:
         """Return what was asked for and is not declared."""
@@ -148,6 +156,7 @@ def poisoned() -> Iterator[Poisoned]:
         project.write(format_lockfile(lock))
         ended = project.sync()
         assert ended.code == 0, ended
+        project.beside.update(project.outside())
         yield project
 
 
@@ -208,9 +217,11 @@ def judge(
         frozen: Whether it did not ask whether the lockfile is stale.
 
     Raises:
-        AssertionError: It asked a place that is not declared, or took what it must refuse.
+        AssertionError: It asked a place that is not declared, wrote outside of the project,
+            or took what it must refuse.
     """
     assert project.strangers() == [], project.strangers()
+    assert project.outside() == project.beside
     assert_names_are_promises(project.layout)
     after = project.files()
     if ended.code != 0:
@@ -234,7 +245,7 @@ def judge(
                 assert _may_come(project, artifact, row, body), (row, body)
                 assert diff(project.lock, lock) != ()
             elif body != _true_bytes(row.path):
-                wrong += len(body)
+                wrong += len(body) or 1
     assert set(after) == wanted, ended
     return wrong
 

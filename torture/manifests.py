@@ -10,7 +10,7 @@ import os
 import re
 import shutil
 import socket
-import sys
+import subprocess
 import time
 from base64 import b64decode
 from collections.abc import Iterator
@@ -21,6 +21,7 @@ from itertools import cycle
 from pathlib import Path
 from random import Random
 from typing import Any
+from unittest.mock import patch
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -290,18 +291,20 @@ def _as_libc(name: str) -> str:
 
 @contextmanager
 def _programs(commands: list[str]) -> Iterator[None]:
-    """Note the arguments and variables of every program that is started."""
-    heard = [commands]
+    """Note the arguments of every program that is started."""
+    start = subprocess.Popen.__init__
 
-    def hear(event: str, arguments: tuple[Any, ...]) -> None:
-        if event == "subprocess.Popen" and heard:
-            heard[0].append(repr(arguments[1]))
+    def noted(
+        process: subprocess.Popen[Any],
+        args: Any,  # noqa: ANN401 - handed on
+        *others: Any,  # noqa: ANN401 - handed on
+        **named: Any,  # noqa: ANN401 - handed on
+    ) -> None:
+        commands.append(repr(args))
+        start(process, args, *others, **named)
 
-    sys.addaudithook(hear)  # it cannot be taken back, only be made deaf
-    try:
+    with patch.object(subprocess.Popen, "__init__", noted):
         yield
-    finally:
-        heard.clear()
 
 
 COMMANDS = (

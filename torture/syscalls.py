@@ -38,6 +38,7 @@ FAULTS = {
     "read": ("EIO", "EINTR"),
     "rename": _WRITE,
     "renameat": _WRITE,
+    "renameat2": _WRITE,
     "syncfs": ("EIO", *_FULL),
     "unlink": ("EIO", "EROFS"),
     "unlinkat": ("EIO", "EROFS"),

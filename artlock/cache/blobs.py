@@ -169,6 +169,8 @@ class BlobCache:
                 return False
             if before == Stamp.of(os.fstat(fd)):
                 self._record(digest, before)
+        except OSError as error:
+            raise _unreadable(digest, error) from error
         finally:
             os.close(fd)
         return True

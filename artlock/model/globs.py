@@ -5,7 +5,7 @@ A pattern is matched against the whole path below an artifact's URI, case-sensit
 * ``*`` is any run of characters within one segment, ``?`` one such character;
 * ``[abc]``, ``[a-z]``, ``[!abc]`` is one character of a set, never ``/``;
 * ``**`` as a whole segment is any number of segments, none included; at the end, at least
-  one;
+  one, which in the marker ``logs/`` of a folder is empty;
 * a trailing ``/`` means everything below: ``logs/`` is ``logs/**``.
 
 There is no brace expansion and no escape (``[*]`` is a star), and a pattern without ``/``
@@ -90,8 +90,8 @@ def _expression(pattern: str) -> str:
     *middle, last = others
     expression = f"{first}/" if first else ""
     expression += "".join(f"(?>(?:[^/]*/)*?{chunk}/)" for chunk in middle)
-    # `a/**` needs something below `a`; `**/a` also matches `a` itself.
-    return expression + (f"(?:[^/]*/)*{last}" if last else ".+")
+    # `a/**` needs the slash behind `a`; `**/a` also matches `a` itself.
+    return expression + (f"(?:[^/]*/)*{last}" if last else ".*" if expression else ".+")
 
 
 def _segment(segment: str) -> str:

@@ -44,8 +44,8 @@ _MD5_LENGTH = HEX_LENGTHS["md5"]
 _LAST = r"(?: (?=.)|\Z)"
 """Behind a token: a space with another token behind it, or the end."""
 _KNOWN = re.compile(
-    "".join(f"(?:{name}:[0-9a-f]{{{HEX_LENGTHS[name]}}}{_LAST})?+" for name in _RANK)
-    + r"(?:etag:[A-Za-z0-9_.~/+=-]++)?+"
+    "".join(f"(?:{name}:[0-9a-f]{{{HEX_LENGTHS[name]}}}{_LAST})?" for name in _RANK)
+    + r"(?:etag:[A-Za-z0-9_.~/+=-]+)?"
 )
 """Accepts most of the texts there are, and no text that ``Tokens.parse`` refuses."""
 

@@ -114,11 +114,7 @@ def _tree(artifact: Artifact, store: Store, progress: Progress) -> Observation:
                     f"`{info.uri}` ends in `/` and has {info.size} bytes, "
                     "so it is no folder marker and no file name"
                 )
-                raise UnsafePathError(
-                    message,
-                    paths=[key],
-                    hint=f'add `exclude = ["{key}"]` to `{artifact.name}`',
-                )
+                raise UnsafePathError(message, paths=[key], hint=_way_around(artifact, key))
             markers += 1
             continue
         found.append(Observed(_renamed(artifact, key), info))
@@ -130,6 +126,15 @@ def _tree(artifact: Artifact, store: Store, progress: Progress) -> Observation:
 
 def _renamed(artifact: Artifact, key: str) -> str:
     return next((path for old, path in artifact.declared.rename if old == key), key)
+
+
+def _way_around(artifact: Artifact, key: str) -> str:
+    if not key:
+        return f"remove it at the source, or let `{artifact.name}` begin further below"
+    return (
+        f'add `exclude = ["{key}"]` to `{artifact.name}`, which leaves out everything '
+        "below it, too"
+    )
 
 
 def _nothing(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from artlock.errors import PolicyError, UnsafePathError
@@ -110,5 +111,10 @@ def one_name(one: str, other: str) -> UnsafePathError:
 
 
 def _overlap(one: Path, other: Path) -> bool:
-    first, second = f"{fold(str(one))}/", f"{fold(str(other)).removesuffix('/')}/"
+    is_nested = _nest(str(one), str(other))
+    return is_nested or _nest(os.path.realpath(one), os.path.realpath(other))
+
+
+def _nest(one: str, other: str) -> bool:
+    first, second = f"{fold(one)}/", f"{fold(other).removesuffix('/')}/"
     return first.startswith(second) or second.startswith(first)

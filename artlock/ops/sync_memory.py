@@ -112,7 +112,8 @@ class SyncMemory:
                 pin=None if p.row.has_blake3 else self._pinned.key(p),
                 before=before,
                 since_ns=self._placed_ns if p.target in self._written else self._looked_ns,
-                is_ours=p.target in self._written or self._was_ours(p.target),
+                is_ours=p.target in self._written
+                or self._was_ours(p.target, known[p.target]),
                 is_new=p.target in self._written,
             )
             for p in placements
@@ -139,6 +140,11 @@ class SyncMemory:
             return None
         return Stamp.of(survey.stats[target])
 
-    def _was_ours(self, target: str) -> bool:
+    def _was_ours(self, target: str, digest: Digest) -> bool:
+        """Tell whether artlock wrote these very bytes; a person's are not its own."""
         entry = self.index.get(target)
-        return entry is not None and bool(entry.artifact)
+        return (
+            entry is not None
+            and bool(entry.artifact)
+            and entry.digest == bytes.fromhex(digest.hex)
+        )

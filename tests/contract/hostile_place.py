@@ -8,8 +8,10 @@ from urllib.parse import unquote
 
 import pytest
 
+from artlock.errors import StoreError
 from artlock.model.manifest import Access
 from artlock.model.uri import Uri
+from artlock.stores import base
 from artlock.stores.base import Notice, StoreContext
 from artlock.stores.gcs import GcsStore
 from artlock.stores.s3 import S3Store
@@ -116,3 +118,18 @@ class HostileGcsPlace:
 def _by_decoded_path(fault: Fault) -> Fault:
     """Return a fault that knows names as they are: obstore sends ``.`` as ``%2E``."""
     return replace(fault, matches=lambda m, path, q: fault.matches(m, unquote(path), q))
+
+
+def refuses_pages_without_end(
+    place: HostileS3Place | HostileGcsPlace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A page of a listing is left when it is longer than any that there can be."""
+    monkeypatch.setattr(base, "LONGEST_ANSWER", 1 << 20)
+    place.put("a", b"x")
+    for fault in (Fault(kind="endless"), Fault(kind="endless", claims=1 << 40)):
+        with (
+            place.open(fault) as store,
+            pytest.raises(StoreError, match="more than 1,048,576 bytes"),
+        ):
+            list(store.scan(place.root))
+    assert sum(r.response_bytes for r in place.server.requests) < 64 << 20

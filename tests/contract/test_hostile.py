@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from testbed.hostile import HostileGcs, HostileS3
+from testbed.hostile.history import Versioning
 from tests.contract.hostile_place import HostileGcsPlace, HostileS3Place
 from tests.contract.store_contract import StoreContract
 
@@ -22,43 +23,27 @@ def hostile_gcs() -> Iterator[HostileGcs]:
 
 
 class TestHostileS3(StoreContract):
+    versioning: Versioning = "Enabled"
+
     @pytest.fixture
     def place(
         self, hostile_s3: HostileS3, monkeypatch: pytest.MonkeyPatch
     ) -> HostileS3Place:
         return HostileS3Place(
             server=hostile_s3,
-            bucket=hostile_s3.create_bucket("hostile"),
+            bucket=hostile_s3.create_bucket("hostile", versioning=self.versioning),
             monkeypatch=monkeypatch,
         )
 
 
-class TestHostileS3Suspended(StoreContract):
+class TestHostileS3Suspended(TestHostileS3):
     has_versions = False
-
-    @pytest.fixture
-    def place(
-        self, hostile_s3: HostileS3, monkeypatch: pytest.MonkeyPatch
-    ) -> HostileS3Place:
-        return HostileS3Place(
-            server=hostile_s3,
-            bucket=hostile_s3.create_bucket("hostile", versioning="Suspended"),
-            monkeypatch=monkeypatch,
-        )
+    versioning = "Suspended"
 
 
-class TestHostileS3WithoutVersions(StoreContract):
+class TestHostileS3WithoutVersions(TestHostileS3):
     has_versions = False
-
-    @pytest.fixture
-    def place(
-        self, hostile_s3: HostileS3, monkeypatch: pytest.MonkeyPatch
-    ) -> HostileS3Place:
-        return HostileS3Place(
-            server=hostile_s3,
-            bucket=hostile_s3.create_bucket("hostile", versioning=None),
-            monkeypatch=monkeypatch,
-        )
+    versioning = None
 
 
 class TestHostileGcs(StoreContract):

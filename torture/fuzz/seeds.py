@@ -16,7 +16,8 @@ from artlock.cache.ranges import _RECORD
 from artlock.cache.statindex import Entry, WorkspaceIndex
 from artlock.formats.lockfile import format_lockfile, parse_lockfile
 from torture.fuzz.corpus import CORPUS
-from torture.fuzz.targets import _RANGE, _TRUTH, PAGE_END, index_payload
+from torture.fuzz.listings import PAGE_END
+from torture.fuzz.own import RANGE, TRUTH, index_payload
 
 _GOLDEN = Path(__file__).parents[2] / "tests" / "golden" / "format-1.lock"
 
@@ -276,23 +277,23 @@ def _gcs_listings() -> Iterator[bytes]:
 
 
 def _journals() -> Iterator[bytes]:
-    starts = range(0, len(_TRUTH), _RANGE)
-    ranges = [(start, _TRUTH[start : start + _RANGE]) for start in starts]
+    starts = range(0, len(TRUTH), RANGE)
+    ranges = [(start, TRUTH[start : start + RANGE]) for start in starts]
     records = [_RECORD.pack(s, len(r), blake3(r).digest()) for s, r in ranges]
 
     def left(notes: bytes, part: bytes) -> bytes:
         return len(notes).to_bytes(2, "big") + notes + part
 
     whole = b"".join(records)
-    yield left(whole, _TRUTH)
-    yield left(whole[:-7], _TRUTH)
-    yield left(b"".join(records[:2]), _TRUTH[:128])
-    yield left(b"".join(records[1:3]), _TRUTH)
-    yield left(whole, _TRUTH[:100])
+    yield left(whole, TRUTH)
+    yield left(whole[:-7], TRUTH)
+    yield left(b"".join(records[:2]), TRUTH[:128])
+    yield left(b"".join(records[1:3]), TRUTH)
+    yield left(whole, TRUTH[:100])
     yield left(whole, bytes(300))
     yield left(whole, b"")
-    yield left(b"", _TRUTH)
-    yield left(records[0] * 3, _TRUTH)
+    yield left(b"", TRUTH)
+    yield left(records[0] * 3, TRUTH)
     # What a range says of itself is right, and the whole is not what was locked.
     other = bytes(64)
     yield left(_RECORD.pack(64, 64, blake3(other).digest()), bytes(128))

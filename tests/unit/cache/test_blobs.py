@@ -1,3 +1,4 @@
+import errno
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -87,6 +88,21 @@ def test_3_14_a_damaged_blob_is_never_served_and_never_deleted(
     with pytest.raises(BlobMissingError) as caught:
         copy(cache, digest, len(data), tmp_path / "f")
     assert caught.value.quarantined is None
+
+
+def test_3_6_a_blob_that_cannot_be_looked_at_is_an_error_and_stays(
+    cache: BlobCache, data: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    digest = put(cache, data)
+
+    def refuse(_fd: int) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fstat", refuse)
+        with pytest.raises(CacheError, match="permission denied"):
+            cache.verify(digest)
+    assert cache.verify(digest)
 
 
 def test_3_14_verifying_puts_a_damaged_blob_aside(cache: BlobCache, data: bytes) -> None:

@@ -109,7 +109,7 @@ def test_1_48_what_only_looks_like_a_secret_passes(text: str) -> None:
         ("custom:///x", "custom", "", "x"),
     ],
 )
-def test_a_uri_is_taken_apart_and_put_together_again(
+def test_1_53_a_uri_is_taken_apart_and_put_together_again(
     text: str, scheme: str, authority: str | None, key: str
 ) -> None:
     uri = Uri.parse(text)
@@ -200,7 +200,7 @@ def test_other_spellings_become_one(text: str, spelling: str) -> None:
         ("gs://b/k#1718040471128541", 'version = "1718040471128541"'),
     ],
 )
-def test_what_cannot_be_meant_is_refused_with_a_phrase(text: str, reason: str) -> None:
+def test_1_53_what_cannot_be_meant_is_refused_with_a_phrase(text: str, reason: str) -> None:
     with pytest.raises(ValueError, match=reason) as caught:
         Uri.parse(text)
     # A UnicodeDecodeError is a ValueError too, but not a phrase.

@@ -3,7 +3,6 @@
 import fcntl
 import os
 import shutil
-import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -61,6 +60,17 @@ def layout(bench: Workbench) -> CacheLayout:
 # what stays
 
 
+def lets_go(bench: Workbench, other: Workbench) -> None:
+    """Let a project need nothing any more of what it locked, and another what it has."""
+    locked(bench)
+    bench.sync()
+    locked(other, c="3")
+    other.sync()
+    bench.declare()
+    bench.resolve()
+    bench.sync()
+
+
 def test_3_17_what_a_project_locks_is_never_removed(bench: Workbench) -> None:
     locked(bench)
     bench.sync()
@@ -70,13 +80,7 @@ def test_3_17_what_a_project_locks_is_never_removed(bench: Workbench) -> None:
 
 
 def test_3_17_what_another_project_needs_stays(bench: Workbench, other: Workbench) -> None:
-    locked(bench)
-    bench.sync()
-    locked(other, c="3")
-    other.sync()
-    bench.declare()
-    bench.resolve()
-    bench.sync()
+    lets_go(bench, other)
     report = collected(other)
     assert len(report.choice.removed) == 2
     assert report.roots.projects == sorted([bench.root, other.root])
@@ -148,13 +152,7 @@ def test_3_16_what_was_used_lately_stays(bench: Workbench) -> None:
 def test_a_lockfile_that_cannot_be_read_stops_everything(
     bench: Workbench, other: Workbench
 ) -> None:
-    locked(bench)
-    bench.sync()
-    locked(other, c="3")
-    other.sync()
-    bench.declare()
-    bench.resolve()
-    bench.sync()
+    lets_go(bench, other)
     for damage in (
         lambda: other.lockfile.write_text("nonsense"),
         (other.root / "artifacts.lock.d").mkdir,
@@ -328,27 +326,23 @@ def test_3_16_a_copy_of_what_was_replaced_stays_for_the_grace(
 # older lockfiles
 
 
-def git(root: Path, *arguments: str) -> None:
-    subprocess.run(["git", "-C", root, *arguments], check=True, capture_output=True)
-
-
 @pytest.fixture
 def history(bench: Workbench) -> Workbench:
     """Return a project that locked `1`, `2` on a branch, `3` under a tag, and now `4`."""
-    git(bench.folder, "init", "-q", "-b", "main")
+    bench.git("init", "-q", "-b", "main")
 
     def commit(text: str) -> None:
         locked(bench, a=text)
         bench.sync()
-        git(bench.folder, "add", "project/artifacts.toml", "project/artifacts.lock")
-        git(bench.folder, "commit", "-qm", text)
+        bench.git("add", "project/artifacts.toml", "project/artifacts.lock")
+        bench.git("commit", "-qm", text)
 
     commit("1")
-    git(bench.folder, "checkout", "-q", "-b", "side")
+    bench.git("checkout", "-q", "-b", "side")
     commit("2")
-    git(bench.folder, "checkout", "-q", "main")
+    bench.git("checkout", "-q", "main")
     commit("3")
-    git(bench.folder, "tag", "-a", "-m", "x", "v1")
+    bench.git("tag", "-a", "-m", "x", "v1")
     commit("4")
     return bench
 
@@ -371,13 +365,13 @@ def test_3_17_older_lockfiles_count_as_asked_for(
 def test_3_17_rows_without_a_digest_need_what_they_gave_at_a_branch_too(
     bench: Workbench, remote: Remote, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    git(bench.folder, "init", "-q", "-b", "main")
+    bench.git("init", "-q", "-b", "main")
     remote.put("a", "1")
     bench.declare(data=remote.uri)
     bench.resolve()
     bench.sync()
-    git(bench.folder, "add", "project/artifacts.toml", "project/artifacts.lock")
-    git(bench.folder, "commit", "-qm", "1")
+    bench.git("add", "project/artifacts.toml", "project/artifacts.lock")
+    bench.git("commit", "-qm", "1")
     # Another branch, whose manifest does not have the artifact, in another shell.
     locked(bench, b="2")
     bench.sync()
@@ -388,8 +382,8 @@ def test_3_17_rows_without_a_digest_need_what_they_gave_at_a_branch_too(
 
 
 def test_3_17_what_a_merge_dropped_is_in_the_history(history: Workbench) -> None:
-    git(history.folder, "merge", "-q", "-s", "ours", "-m", "m", "side")
-    git(history.folder, "branch", "-D", "side")
+    history.git("merge", "-q", "-s", "ours", "-m", "m", "side")
+    history.git("branch", "-D", "side")
     collected(history, GcOptions(grace_s=0, keep=Keep.COMMITS))
     assert history.cached() == {"1", "2", "3", "4"}
 
@@ -397,12 +391,12 @@ def test_3_17_what_a_merge_dropped_is_in_the_history(history: Workbench) -> None
 def test_an_older_lockfile_that_cannot_be_read_is_told(history: Workbench) -> None:
     text = history.lockfile.read_text()
     history.lockfile.write_text("<<<<<<< nonsense")
-    git(history.folder, "commit", "-qam", "a mistake")
-    git(history.folder, "branch", "mistake")
+    history.git("commit", "-qam", "a mistake")
+    history.git("branch", "mistake")
     history.lockfile.write_text(text.replace("version = 1", "version = 999", 1))
-    git(history.folder, "commit", "-qam", "later")
+    history.git("commit", "-qam", "later")
     history.lockfile.write_text(text)
-    git(history.folder, "commit", "-qam", "mended")
+    history.git("commit", "-qam", "mended")
     report = collected(history, GcOptions(grace_s=0, keep=Keep.BRANCHES))
     assert len(report.roots.unreadable) == 1
     assert history.cached() == {"2", "3", "4"}
@@ -416,7 +410,7 @@ def test_without_a_repository_there_are_no_older_lockfiles(
     locked(bench)
     bench.sync()
     assert removed(bench, keep=Keep.COMMITS) == 0
-    git(bench.folder, "init", "-q")
+    bench.git("init", "-q")
     for keep in Keep:
         assert removed(bench, keep=keep) == 0  # before the first commit
     monkeypatch.setenv("PATH", str(tmp_path))
@@ -461,7 +455,7 @@ def test_3_8_a_dry_run_counts_what_a_killed_run_left_as_the_next_one_does(
         patch.setattr(gc, "put_back", kill)
         with pytest.raises(KeyboardInterrupt):
             collected(history)
-    git(history.folder, "checkout", "-q", "side")
+    history.git("checkout", "-q", "side")
     told = collected(history, GcOptions(grace_s=0, dry_run=True))
     assert told.swept == 2
     assert collected(history) == told
@@ -529,7 +523,7 @@ def test_3_16_what_is_needed_by_the_time_it_was_moved_comes_back(
 
     def slow(*arguments: object) -> None:
         real(*arguments)  # type: ignore[arg-type] # what it was called with
-        git(history.folder, "checkout", "-q", "side")
+        history.git("checkout", "-q", "side")
 
     monkeypatch.setattr(gc, "discard", slow)
     report = collected(history)
@@ -552,7 +546,7 @@ def test_3_8_a_run_that_was_killed_is_completed_by_the_next(
             collected(history)
     assert history.cached() == {"4"}
     assert cache_usage(history.project().runtime).discarded_size == 3
-    git(history.folder, "checkout", "-q", "side")
+    history.git("checkout", "-q", "side")
     report = collected(history)
     assert history.cached() == {"2", "4"}
     assert report.swept == 2

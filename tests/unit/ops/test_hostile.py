@@ -14,6 +14,7 @@ from artlock.errors import (
     ObjectChangedError,
     PolicyError,
     StoreError,
+    UnsafePathError,
 )
 from artlock.ops import fetch as fetching
 from artlock.stores.retry import Retrying
@@ -44,6 +45,38 @@ def bucket(s3: HostileS3) -> Bucket:
 
 
 # -- overwritten on the way ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("marker", ["d/", "d/e/"])
+def test_1_21_what_ends_in_a_slash_and_has_bytes_is_no_marker(
+    bench: Workbench, bucket: Bucket, marker: str
+) -> None:
+    for key, body in ((marker, b"bytes"), (f"{marker}a", b"1"), ("b", b"2")):
+        bucket.put(f"t/{key}", body)
+    bench.declare(data="s3://hostile/t/")
+    with pytest.raises(UnsafePathError, match="no folder marker") as caught:
+        bench.resolve()
+    assert caught.value.paths == (marker,)
+    assert not bench.lockfile.exists()
+    way_out = f'exclude = ["{marker}"]'
+    assert way_out in str(caught.value.hint)
+    bench.declare(way_out, data="s3://hostile/t/")
+    assert bench.resolve().markers == 0
+    assert bench.paths() == ["b"]
+
+
+def test_1_21_a_prefix_that_has_bytes_itself_is_told(
+    bench: Workbench, bucket: Bucket
+) -> None:
+    bucket.put("t/", b"bytes")
+    bucket.put("t/a/b", b"1")
+    bench.declare(data="s3://hostile/t/")
+    with pytest.raises(UnsafePathError, match="no folder marker") as caught:
+        bench.resolve()
+    assert "begin further below" in str(caught.value.hint)
+    bench.declare(data="s3://hostile/t/a/")
+    bench.resolve()
+    assert bench.paths() == ["b"]
 
 
 @pytest.mark.parametrize("versioning", [None, "Suspended"])

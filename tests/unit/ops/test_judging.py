@@ -1,8 +1,8 @@
 """check, verify, status, doctor, digest: what answers and writes nothing."""
 
+import os
 import subprocess
 from collections.abc import Sequence
-from pathlib import Path
 
 import pytest
 
@@ -137,7 +137,10 @@ def test_bytes_are_read_at_each_place(bench: Workbench) -> None:
 def test_4_19_damage_with_the_old_time_is_found_in_the_workspace(bench: Workbench) -> None:
     locked(bench)
     bench.sync()
-    bench.write("data/data/a", "x")
+    path = bench.root / "data/data/a"
+    then = path.stat()
+    path.write_text("x")
+    os.utime(path, ns=(then.st_atime_ns, then.st_mtime_ns))
     report = judged(bench, Place.WORKSPACE)
     assert [type(e) for e in report.errors] == [IntegrityError]
     assert (report.checked, report.exit_code) == (1, 4)
@@ -298,25 +301,21 @@ def test_the_doctor_looks_at_git_and_trust(bench: Workbench) -> None:
 # revisions
 
 
-def git(root: Path, *arguments: str) -> None:
-    subprocess.run(["git", "-C", root, *arguments], check=True, capture_output=True)
-
-
 def test_revisions_are_compared_row_by_row(bench: Workbench) -> None:
-    git(bench.folder, "init", "-q")
+    bench.git("init", "-q")
     locked(bench)
-    git(bench.folder, "add", "project")
-    git(bench.folder, "commit", "-qm", "one")
+    bench.git("add", "project")
+    bench.git("commit", "-qm", "one")
     assert compare(bench.project()) == ()
     bench.put(a="changed")
     bench.update()
     assert [c.path for c in compare(bench.project())] == ["a"]
-    git(bench.folder, "commit", "-qam", "two")
+    bench.git("commit", "-qam", "two")
     assert [c.path for c in compare(bench.project(), "HEAD~1", "HEAD")] == ["a"]
     assert compare(bench.project(), "HEAD") == ()
     bench.lockfile.unlink()
     assert [str(c.kind) for c in compare(bench.project())] == ["D", "D", "D"]
-    git(bench.folder, "commit", "-qam", "three")
+    bench.git("commit", "-qam", "three")
     assert lockfile_at(bench.project(), "HEAD").artifacts == ()
 
 

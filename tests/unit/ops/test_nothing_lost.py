@@ -1,5 +1,6 @@
 """What happens between two steps of a sync must cost nobody their work."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -9,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from artlock.errors import ArtlockError, ConflictError
+from artlock.errors import ArtlockError, ConflictError, WorkspaceError
 from artlock.formats.lockfile import format_lockfile
+from artlock.fs.link import Cloner
 from artlock.model.plan import SyncPlan
 from artlock.ops.materialize import Materializer
 from artlock.ops.project import Project
@@ -101,6 +103,57 @@ def test_a_sync_that_waited_uses_the_lockfile_that_was_written_meanwhile(
         bench.lockfile.write_bytes(format_lockfile(lock))
     waiting.join()
     assert bench.data() == {"x": "three"}
+
+
+@pytest.mark.parametrize("later", ["sync", "force", "removed"])
+def test_2_20_an_edit_that_a_forced_sync_met_before_it_failed_stays_the_persons(
+    bench: Workbench, monkeypatch: pytest.MonkeyPatch, later: str
+) -> None:
+    bench.put(x="old", y="y")
+    bench.declare_files()
+    bench.resolve()
+    bench.sync()
+    bench.put(x="new")
+    bench.update()
+    bench.write("data/data/x", "MINE")
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Materializer, "_copy", full)
+        patch.setattr(Cloner, "clone", lambda *_, **__: False)
+        with pytest.raises(WorkspaceError, match="no space left"):
+            bench.force()
+    assert bench.data() == {"x": "MINE", "y": "y"}
+    if later == "force":
+        bench.force()
+        assert bench.trash() == {"MINE"}
+        return
+    if later == "removed":
+        (bench.source / "x").unlink()
+        bench.update()
+        bench.sync()
+    else:
+        with pytest.raises(ConflictError):
+            bench.sync()
+    assert bench.data() == {"x": "MINE", "y": "y"}
+
+
+def test_2_20_a_file_that_a_person_made_what_is_locked_is_theirs(bench: Workbench) -> None:
+    bench.put(x="old", y="y")
+    bench.declare_files()
+    bench.resolve()
+    bench.sync()
+    bench.write("data/data/x", "new")
+    bench.put(x="new")
+    bench.update()
+    bench.forget_cache()
+    bench.sync()
+    (bench.source / "x").unlink()
+    bench.update()
+    bench.sync()
+    assert bench.data() == {"x": "new", "y": "y"}
 
 
 def test_2_20_a_file_that_artlock_only_read_is_not_its_own_to_remove(

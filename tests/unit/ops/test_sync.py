@@ -1,4 +1,6 @@
+import builtins
 import hashlib
+import io
 import os
 import resource
 import shutil
@@ -11,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import chdir, contextmanager
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 
@@ -104,16 +107,19 @@ def opened_below(folder: Path) -> Iterator[list[str]]:
     opened: list[str] = []
     names = {path.name for path in folder.rglob("*") if path.is_file()}
 
-    def note(event: str, arguments: tuple[object, ...]) -> None:
-        if listening and event == "open" and isinstance(arguments[0], (str, bytes)):
-            path = os.fsdecode(arguments[0])
-            if path in names or path.startswith(f"{folder}/"):
-                opened.append(path)
+    def noting(open_: Callable[..., Any]) -> Callable[..., Any]:
+        def noted(path: Any, *arguments: Any, **named: Any) -> Any:  # noqa: ANN401 - handed on
+            text = "" if isinstance(path, int) else os.fsdecode(path)
+            if text in names or text.startswith(f"{folder}/"):
+                opened.append(text)
+            return open_(path, *arguments, **named)
 
-    listening = True
-    sys.addaudithook(note)
-    yield opened
-    listening = False
+        return noted
+
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (os, io, builtins):
+            patch.setattr(module, "open", noting(module.open))
+        yield opened
 
 
 def test_the_collector_of_opened_files_sees_one(bench: Workbench) -> None:
@@ -785,6 +791,64 @@ def test_2_28_an_edit_after_the_names_were_given_shows_by_the_inode_alone(
     assert ("modified", "data/data/a") in bench.status().paths()
     bench.force()
     assert bench.data() == {"a": "right", "b": "right", "c": "other"}
+
+
+def test_2_17_no_mode_reaches_a_blob_through_a_hard_link(bench: Workbench) -> None:
+    def modes() -> set[int]:
+        return {stat.S_IMODE(blob.stat().st_mode) for blob in bench.blobs()}
+
+    hard = SyncOptions(link_mode=LinkMode.HARDLINK)
+    locked_files(bench, a="1", b="2")
+    bench.sync(options=hard)
+    links = {path: path.stat().st_ino for path in (bench.root / "data/data").iterdir()}
+    assert set(links.values()) == {blob.stat().st_ino for blob in bench.blobs()}
+    # Names come and go, and files that are no links have modes of their own.
+    bench.put(a="3")
+    (bench.source / "b").unlink()
+    bench.update(allow_shrink=True)
+    bench.sync(options=SyncOptions(link_mode=LinkMode.COPY))
+    (bench.root / "data/data/a").chmod(0o755)
+    assert bench.data() == {"a": "3"}
+    assert modes() == {0o444}
+
+
+def test_2_17_a_person_who_makes_a_link_writable_changes_no_bytes_elsewhere(
+    bench: Workbench,
+) -> None:
+    hard = SyncOptions(link_mode=LinkMode.HARDLINK)
+    locked_files(bench, a="1")
+    bench.sync(options=hard)
+    path = bench.root / "data/data/a"
+    path.chmod(0o644)
+    path.write_text("2")
+    (bench.root / "data/data/a").rename(bench.root / "mine")
+    bench.sync(options=hard)
+    assert bench.data() == {"a": "1"}
+    assert (bench.root / "mine").read_text() == "2"
+    (blob,) = bench.blobs()
+    assert stat.S_IMODE(blob.stat().st_mode) == 0o444
+
+
+def test_2_29_a_file_that_got_the_inode_of_another_is_not_taken_for_it(
+    bench: Workbench,
+) -> None:
+    locked_files(bench, a="aaaa", b="bbbb")
+    bench.sync()
+    path = bench.root / "data/data/a"
+    reused = 0
+    for number in range(50):
+        then = path.stat()
+        path.unlink()
+        path.write_text(f"{number:04}")
+        os.utime(path, ns=(then.st_atime_ns, then.st_mtime_ns))
+        now = path.stat()
+        reused += now.st_ino == then.st_ino
+        assert (now.st_size, now.st_mtime_ns) == (then.st_size, then.st_mtime_ns)
+        assert bench.status().paths() == [("modified", "data/data/a")]
+        bench.force()
+    assert bench.data() == {"a": "aaaa", "b": "bbbb"}
+    if not reused:
+        pytest.skip("this file system gives no inode again so soon")
 
 
 def test_2_15_names_of_one_blob_are_artlocks_own(bench: Workbench) -> None:

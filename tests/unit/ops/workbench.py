@@ -1,6 +1,7 @@
 """A project with a source beside it, for tests of what artlock does."""
 
 import os
+import subprocess
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,23 +35,10 @@ class Notices:
 
 
 @dataclass(slots=True)
-class Workbench:
-    """A folder with a project, a source of files, and a cache.
-
-    Attributes:
-        folder: Holds all three.
-        offline: Of the runtime.
-        jobs: Of the runtime.
-    """
+class Folders:
+    """A folder with a project, a source of files, and a cache."""
 
     folder: Path
-    offline: bool = False
-    jobs: int = 4
-    notices: Notices = field(default_factory=Notices)
-
-    def __post_init__(self) -> None:
-        self.root.mkdir(parents=True)
-        self.source.mkdir()
 
     @property
     def root(self) -> Path:
@@ -63,6 +51,24 @@ class Workbench:
     @property
     def cache(self) -> Path:
         return self.folder / "cache"
+
+
+@dataclass(slots=True)
+class Workbench(Folders):
+    """What artlock does there, and what a person does.
+
+    Attributes:
+        offline: Of the runtime.
+        jobs: Of the runtime.
+    """
+
+    offline: bool = False
+    jobs: int = 4
+    notices: Notices = field(default_factory=Notices)
+
+    def __post_init__(self) -> None:
+        self.root.mkdir(parents=True)
+        self.source.mkdir()
 
     @property
     def layout(self) -> CacheLayout:
@@ -160,6 +166,11 @@ class Workbench:
     def write(self, path: str, text: str) -> Path:
         """Write a file of the project as a person would: a new file in its place."""
         return write(self.root / path, text)
+
+    def git(self, *arguments: str) -> None:
+        """Run git in the folder that holds the project and its source."""
+        command = ["git", "-C", str(self.folder), *arguments]
+        subprocess.run(command, check=True, capture_output=True)
 
     def trash(self) -> set[str]:
         """Return the content of everything in the trash."""

@@ -1,7 +1,8 @@
 """Which addresses HTTP sources may lead to."""
 
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, nullcontext
 from ipaddress import ip_address
 
 import pytest
@@ -215,20 +216,54 @@ def test_5_6_the_connection_goes_to_the_address_that_was_judged(
     store.close()
 
 
+@contextmanager
+def silent(port: int) -> Iterator[str]:
+    """Yield an address at which nobody answers who wants to connect, nor refuses."""
+    with socket.socket() as listener, ExitStack() as stack:
+        listener.bind(("127.0.0.2", port))
+        listener.listen(0)
+        while True:  # until no more fit into the queue of who waits to be accepted
+            waiting = stack.enter_context(socket.socket())
+            waiting.settimeout(0.2)
+            try:
+                waiting.connect(("127.0.0.2", port))
+            except TimeoutError:
+                break
+        yield "127.0.0.2"
+
+
+@pytest.mark.parametrize("is_silent", [False, True], ids=["refuses", "silent"])
 def test_4_14_the_next_address_is_tried_if_one_does_not_answer(
-    http_server: HttpServer,
+    http_server: HttpServer, *, is_silent: bool
 ) -> None:
     http_server.put("/f", b"12345")
     port = int(http_server.endpoint.rpartition(":")[2])
     uri = Uri.parse(f"http://some.example:{port}/f")
-    store = HttpStore(
-        uri,
-        StoreContext(may_connect=lambda _host: True),
-        resolver=giving("127.0.0.2", "127.0.0.1"),
-        connect_timeout_s=2.0,
-    )
-    assert store.head(uri).size == 5
-    store.close()
+    with silent(port) if is_silent else nullcontext("127.0.0.2") as address:
+        store = HttpStore(
+            uri,
+            StoreContext(may_connect=lambda _host: True),
+            resolver=giving(address, "127.0.0.1"),
+            connect_timeout_s=0.3,
+        )
+        assert store.head(uri).size == 5
+        store.close()
+
+
+def test_4_14_where_no_address_answers_it_ends(http_server: HttpServer) -> None:
+    port = int(http_server.endpoint.rpartition(":")[2])
+    uri = Uri.parse(f"http://some.example:{port}/f")
+    with silent(port) as address:
+        store = HttpStore(
+            uri,
+            StoreContext(may_connect=lambda _host: True),
+            resolver=giving(address),
+            connect_timeout_s=0.1,
+            attempts=1,
+        )
+        with pytest.raises(StoreUnavailableError):
+            store.head(uri)
+        store.close()
 
 
 def test_a_host_without_addresses_is_told() -> None:
@@ -237,7 +272,7 @@ def test_a_host_without_addresses_is_told() -> None:
         HttpStore(uri, StoreContext(), resolver=giving()).head(uri)
 
 
-def test_a_dns_that_does_not_answer_now_is_unavailable() -> None:
+def test_4_14_a_dns_that_does_not_answer_now_is_unavailable() -> None:
     def failing(_host: str, _port: int) -> tuple[str, ...]:
         raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
 
@@ -247,7 +282,7 @@ def test_a_dns_that_does_not_answer_now_is_unavailable() -> None:
         store.head(uri)
 
 
-def test_a_host_that_does_not_exist_is_no_reason_to_try_again() -> None:
+def test_4_14_a_host_that_does_not_exist_is_no_reason_to_try_again() -> None:
     def failing(_host: str, _port: int) -> tuple[str, ...]:
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 

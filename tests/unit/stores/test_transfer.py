@@ -303,17 +303,7 @@ def test_4_8_expired_keys_are_renewed_once_for_all_threads(served: HttpServer) -
         given.append("new")
         return True
 
-    transfer = Transfer(
-        lambda: s3_client(
-            bucket="bucket",
-            endpoint=served.endpoint,
-            region="x",
-            path_style=True,
-            keys=keys,
-        ),
-        refine=expired,
-        renew=renew,
-    )
+    transfer = transfer_to(served.endpoint, keys=keys, refine=expired, renew=renew)
     workers = 8
     together = threading.Barrier(workers)
     # All are refused with the old keys before the first has new ones.
@@ -351,17 +341,7 @@ def test_4_8_without_other_keys_nothing_more_is_asked(served: HttpServer) -> Non
         tried.append(1)
         return False
 
-    transfer = Transfer(
-        lambda: s3_client(
-            bucket="bucket",
-            endpoint=served.endpoint,
-            region="x",
-            path_style=True,
-            keys=None,
-        ),
-        refine=expired,
-        renew=renew,
-    )
+    transfer = transfer_to(served.endpoint, refine=expired, renew=renew)
     served.put("/bucket/a", BODY, faults=[s3_error(400, "ExpiredToken", times=1)])
     for key in ("a", "b", "c"):
         with pytest.raises(KeysExpiredError) as caught:
