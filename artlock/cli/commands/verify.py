@@ -138,7 +138,7 @@ def _headline(report: VerifyReport, failures: tuple[ArtlockError, ...]) -> str:
         return f"{count(len(failures), 'object')} could not be fetched again"
     wrong = sum(error.exit_code == EXIT_VIOLATION for error in report.errors)
     unread = len(report.errors) - wrong
-    what = f"of the {report.place}"
+    what = "at its source" if report.place == "remote" else f"of the {report.place}"
     if not wrong:
         return f"{count(unread, 'object')} {what} could not be read"
     also = f", and {unread:,} could not be read" if unread else ""

@@ -198,7 +198,8 @@ def expect_ok(response: Response, uri: Uri) -> None:
         return
     if status in _ABSENT:
         message = f"there is no `{uri}` ({status})"
-        raise ObjectNotFoundError(message, uri=text)
+        hint = "see how it is spelled; if it has moved, change its `uri`"
+        raise ObjectNotFoundError(message, uri=text, hint=hint)
     if status in _DENIED:
         message = f"reading `{uri}` was refused ({status})"
         hint = (

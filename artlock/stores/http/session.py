@@ -49,6 +49,7 @@ READ_TIMEOUT_S = 60.0
 """How long a connection may be silent (hazard 4.3)."""
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_REDIRECT_HINT = "if you know where it leads and trust that place, declare it itself"
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -279,13 +280,13 @@ def _followed(place: Place, location: str | None, uri: Uri) -> Place:
         found = Place.parse(urljoin(place.url, location))
     except PolicyError as error:
         message = f"`{uri}` is redirected to what may not be followed: {error.message}"
-        raise PolicyError(message) from None
+        raise PolicyError(message, hint=_REDIRECT_HINT) from None
     except ValueError:
         message = f"`{uri}` is redirected to what is no URL"
         raise StoreError(message, uri=str(uri)) from None
     if (place.scheme, found.scheme) == ("https", "http"):
         message = f"`{uri}` is redirected from https to `{found}`"
-        raise PolicyError(message)
+        raise PolicyError(message, hint=_REDIRECT_HINT)
     return found
 
 

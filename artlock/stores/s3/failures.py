@@ -29,6 +29,7 @@ CREDENTIALS_HINT = (
     "set `AWS_PROFILE`, run `aws configure` or `aws sso login`; for a public bucket write "
     "`anonymous = true`"
 )
+GONE_HINT = "look for the bytes in a cache or mirror, or run `artlock update`"
 _LOGIN_HINT = "sign in again, for example with `aws sso login`, and check `AWS_PROFILE`"
 _REGION_HINT = 'write the bucket\'s region: `region = "..."`'
 
@@ -151,10 +152,10 @@ def by_code(code: str, status: int | None, uri: Uri, action: Action) -> StoreErr
         return missing_bucket(uri)
     if code == "NoSuchVersion":
         message = f"that version of {subject} does not exist any more"
-        return ObjectNotFoundError(message, uri=str(uri))
+        return ObjectNotFoundError(message, uri=str(uri), hint=GONE_HINT)
     if code == "MethodNotAllowed" or status == 405:  # noqa: PLR2004 - S3: a delete marker's version
         message = f"that version of {subject} is a delete marker"
-        return ObjectNotFoundError(message, uri=str(uri))
+        return ObjectNotFoundError(message, uri=str(uri), hint=GONE_HINT)
     if code in _FORBIDDEN:
         return _forbidden(uri, action)
     if code in _ELSEWHERE:

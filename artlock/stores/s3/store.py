@@ -20,6 +20,7 @@ from artlock.errors import (
 )
 from artlock.stores.base import Pin, Span, StoreContext, missing_bucket
 from artlock.stores.s3.failures import (
+    GONE_HINT,
     Action,
     ForbiddenError,
     by_code,
@@ -234,7 +235,8 @@ class S3Store:
         message = f"there is no {what}"
         if _is_delete_marker(error):
             message += ": it was deleted at its source"
-        return ObjectNotFoundError(message, uri=str(uri))
+        hint = None if version is None else GONE_HINT
+        return ObjectNotFoundError(message, uri=str(uri), hint=hint)
 
     # -- read --------------------------------------------------------------------------
 
@@ -278,8 +280,7 @@ class S3Store:
                 f"version `{pin.version}` of `{pin.uri}` is gone; the current one is "
                 f"`{current}`"
             )
-        hint = "look for the bytes in a cache or mirror, or run `artlock update`"
-        return ObjectNotFoundError(message, uri=str(pin.uri), hint=hint)
+        return ObjectNotFoundError(message, uri=str(pin.uri), hint=GONE_HINT)
 
     def _read_with_boto3(self, pin: Pin, span: Span | None) -> Iterator[Buffer]:
         """Read a key that obstore cannot name; slower, and with the same checks."""
