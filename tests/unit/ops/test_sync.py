@@ -17,6 +17,7 @@ import pytest
 from artlock.cache.ranges import RANGE_LENGTH, PartialFile
 from artlock.errors import (
     AccessDeniedError,
+    CacheError,
     ConfigError,
     ConflictError,
     IntegrityError,
@@ -28,8 +29,10 @@ from artlock.errors import (
     StoreUnavailableError,
 )
 from artlock.fs.root import Root, Staged
+from artlock.fs.space import Space
 from artlock.model.settings import LinkMode
 from artlock.ops import fetch as fetching
+from artlock.ops import space
 from artlock.ops.sync import SyncOptions, settled_report
 from artlock.ops.sync_values import Download
 from testbed.faults import Fault, access_denied
@@ -1125,6 +1128,26 @@ def test_4_20_a_dry_run_tells_objects_bytes_and_requests(
     bench.sync()
     assert len(remote.forwarder.requests) == todo.requests
     assert bench.sync(options=dry).download == Download()
+
+
+def test_3_7_equal_content_needs_room_once(
+    bench: Workbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    locked_files(bench, **{f"f{number}": "0123456789" for number in range(10)})
+    bench.forget_cache()
+
+    def free(path: Path) -> Space:
+        # A cache on a small disk, beside a workspace on a large one.
+        return Space(size=50 if path == bench.cache else 10**9, inodes=None)
+
+    monkeypatch.setattr(space, "free_space", free)
+    monkeypatch.setattr(space, "_device", str)
+    assert bench.sync().fetched == 1
+    bench.put(other="x" * 60)
+    bench.update()
+    bench.forget_cache()
+    with pytest.raises(CacheError, match="has no room: 60 bytes in 1 file"):
+        bench.sync()
 
 
 def test_4_20_large_objects_take_a_request_for_each_range() -> None:
