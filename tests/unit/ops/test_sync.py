@@ -1,3 +1,4 @@
+import errno
 import hashlib
 import os
 import resource
@@ -658,6 +659,34 @@ def test_3_25_a_lost_index_costs_time_and_nothing_else(
         index.write_bytes(index.read_bytes()[:20] if damage == "cut" else b"\0" * 300)
     assert bench.sync().plan.current == 1
     assert bench.status().is_clean
+
+
+def test_3_25_an_index_that_cannot_be_read_once_makes_files_a_persons(
+    bench: Workbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The safe side: nothing goes that artlock might not have written."""
+    locked_files(bench, a="1", b="2")
+    bench.sync()
+    (bench.source / "a").unlink()
+    bench.put(b="3")
+    bench.update(allow_shrink=True)
+    bench.forget_cache()
+    real = Path.read_bytes
+
+    def read(path: Path) -> bytes:
+        if path.name == "index":
+            raise OSError(errno.EIO, "input/output error")
+        return real(path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "read_bytes", read)
+        with pytest.raises(ConflictError) as caught:
+            bench.sync()
+    assert list(caught.value.paths) == ["data/data/b"]
+    assert bench.data() == {"a": "1", "b": "2"}
+    # Nothing was written, so it is known again once it can be read.
+    bench.sync()
+    assert bench.data() == {"b": "3"}
 
 
 def test_2_23_an_index_that_points_elsewhere_removes_nothing(bench: Workbench) -> None:
