@@ -85,7 +85,7 @@ class MendRun(SyncRun):
             left=(),
             conflicts=tuple(sorted(conflicts - kept)),
         )
-        refuse_without_space(self._project, plan)
+        refuse_without_space(self._project, plan, self._fetcher.estimate(plan.fetch))
         fetched, fetched_size, failures = self._fetch(plan.fetch)
         able = tuple(p for p in write if p.target in self._digests)
         targets = {p.target for p in able}

@@ -13,12 +13,18 @@ if TYPE_CHECKING:
 
     from artlock.model.plan import SyncPlan
     from artlock.ops.project import Project
+    from artlock.ops.sync_values import Download
 
 
-def refuse_without_space(project: Project, plan: SyncPlan) -> None:
+def refuse_without_space(project: Project, plan: SyncPlan, download: Download) -> None:
     """Refuse a plan that cannot fit, before anything is written.
 
     Cache and workspace on one file system need room for both.
+
+    Args:
+        project: Whose cache and workspace.
+        plan: What is to be written.
+        download: What is to be fetched for it: equal content once.
 
     Raises:
         CacheError: The cache has no room for what is to be fetched.
@@ -28,7 +34,7 @@ def refuse_without_space(project: Project, plan: SyncPlan) -> None:
     with raising(WorkspaceError, "cannot ask for free space"):
         in_cache, in_workspace = free_space(cache), free_space(project.root)
         shared = _device(cache) == _device(project.root)
-    size, files = plan.fetch_size, len(plan.fetch)
+    size, files = download.size, download.objects
     if size and not in_cache.suffices(size=size, files=files):
         message = (
             f"the cache `{cache}` has no room: {size:,} bytes in {_files(files)} are to be "

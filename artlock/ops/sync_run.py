@@ -150,7 +150,7 @@ class SyncRun:
     def carry_out(self, report: SyncReport) -> SyncReport:
         """Do what was planned."""
         plan = report.plan
-        refuse_without_space(self._project, plan)
+        refuse_without_space(self._project, plan, self._fetcher.estimate(plan.fetch))
         self._put_damaged_aside(self._misfits)
         fetched, digests = self._fetcher.fetch(plan.fetch)
         self._digests |= digests

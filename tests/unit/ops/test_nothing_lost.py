@@ -18,6 +18,7 @@ from artlock.ops.materialize import Materializer
 from artlock.ops.project import Project
 from artlock.ops.space import refuse_without_space
 from artlock.ops.sync import SyncOptions
+from artlock.ops.sync_values import Download
 from tests.unit.ops.workbench import Workbench
 
 
@@ -26,11 +27,11 @@ def during_the_fetch(monkeypatch: pytest.MonkeyPatch) -> list[object]:
     """Deeds to do between looking at the workspace and writing to it."""
     deeds: list[object] = []
 
-    def hook(project: Project, plan: SyncPlan) -> None:
+    def hook(project: Project, plan: SyncPlan, download: Download) -> None:
         for deed in deeds:
             assert callable(deed)
             deed()
-        refuse_without_space(project, plan)
+        refuse_without_space(project, plan, download)
 
     monkeypatch.setattr("artlock.ops.sync_run.refuse_without_space", hook)
     return deeds

@@ -1,4 +1,5 @@
 import builtins
+import errno
 import hashlib
 import io
 import os
@@ -20,6 +21,7 @@ import pytest
 from artlock.cache.ranges import RANGE_LENGTH, PartialFile
 from artlock.errors import (
     AccessDeniedError,
+    CacheError,
     ConfigError,
     ConflictError,
     IntegrityError,
@@ -31,9 +33,11 @@ from artlock.errors import (
     StoreUnavailableError,
 )
 from artlock.fs.root import Root
+from artlock.fs.space import Space
 from artlock.fs.staging import Staged
 from artlock.model.settings import LinkMode
 from artlock.ops import fetch as fetching
+from artlock.ops import space
 from artlock.ops.sync import SyncOptions, settled_report
 from artlock.ops.sync_values import Download
 from testbed.faults import Fault, access_denied
@@ -664,6 +668,34 @@ def test_3_25_a_lost_index_costs_time_and_nothing_else(
     assert bench.status().is_clean
 
 
+def test_3_25_an_index_that_cannot_be_read_once_makes_files_a_persons(
+    bench: Workbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The safe side: nothing goes that artlock might not have written."""
+    locked_files(bench, a="1", b="2")
+    bench.sync()
+    (bench.source / "a").unlink()
+    bench.put(b="3")
+    bench.update(allow_shrink=True)
+    bench.forget_cache()
+    real = Path.read_bytes
+
+    def read(path: Path) -> bytes:
+        if path.name == "index":
+            raise OSError(errno.EIO, "input/output error")
+        return real(path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "read_bytes", read)
+        with pytest.raises(ConflictError) as caught:
+            bench.sync()
+    assert list(caught.value.paths) == ["data/data/b"]
+    assert bench.data() == {"a": "1", "b": "2"}
+    # Nothing was written, so it is known again once it can be read.
+    bench.sync()
+    assert bench.data() == {"b": "3"}
+
+
 def test_2_23_an_index_that_points_elsewhere_removes_nothing(bench: Workbench) -> None:
     locked_files(bench, a="1", b="2")
     bench.sync()
@@ -1190,6 +1222,26 @@ def test_4_20_a_dry_run_tells_objects_bytes_and_requests(
     bench.sync()
     assert len(remote.forwarder.requests) == todo.requests
     assert bench.sync(options=dry).download == Download()
+
+
+def test_3_7_equal_content_needs_room_once(
+    bench: Workbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    locked_files(bench, **{f"f{number}": "0123456789" for number in range(10)})
+    bench.forget_cache()
+
+    def free(path: Path) -> Space:
+        # A cache on a small disk, beside a workspace on a large one.
+        return Space(size=50 if path == bench.cache else 10**9, inodes=None)
+
+    monkeypatch.setattr(space, "free_space", free)
+    monkeypatch.setattr(space, "_device", str)
+    assert bench.sync().fetched == 1
+    bench.put(other="x" * 60)
+    bench.update()
+    bench.forget_cache()
+    with pytest.raises(CacheError, match="has no room: 60 bytes in 1 file"):
+        bench.sync()
 
 
 def test_4_20_large_objects_take_a_request_for_each_range() -> None:
