@@ -11,7 +11,7 @@ from artlock.formats.lockfile import parse_lockfile
 from artlock.fs.problems import raising
 from artlock.model.plan import FileState, SyncPlan
 from artlock.ops.memory import load_index, settled
-from artlock.ops.placements import placements_of
+from artlock.ops.placements import placements_of, refuse_overlap
 from artlock.ops.policy import refuse_outside
 from artlock.ops.project import stale_reasons
 from artlock.ops.sources import Sources
@@ -135,6 +135,9 @@ def prepared(
     from artlock.ops.vault import Vault  # noqa: PLC0415 - see above
 
     saved: Sequence[str] = ()
+    # Opening the cache may make it, and that is to be in nobody's place.
+    for artifact in project.chosen(names, options.groups):
+        refuse_overlap(project, artifact)
     with ExitStack() as stack:
         vault = stack.enter_context(Vault.open(project.runtime))
         if options.write:

@@ -219,7 +219,7 @@ OTHERS_SOURCE = (b"s3://bucket/data/", b"s3://bucket/other/")
         (
             [
                 (sync_module, "stale_reasons", []),
-                (sync_module, "problem_with_source", None),
+                (sync_module, "refuse_outside", None),
             ],
             lambda p: format_lockfile(p.lock).replace(*OTHERS_SOURCE),
         ),

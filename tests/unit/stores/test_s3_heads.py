@@ -133,9 +133,9 @@ REFUSED = client_error("AccessDenied", 403)
     [
         (client_error("404", 404), ObjectNotFoundError, None),
         (client_error("NoSuchKey", 404), ObjectNotFoundError, None),
-        (client_error("NoSuchVersion", 404), ObjectNotFoundError, None),
+        (client_error("NoSuchVersion", 404), ObjectNotFoundError, "update"),
         (client_error("NoSuchBucket", 404), BucketNotFoundError, "doctor"),
-        (client_error("405", 405), ObjectNotFoundError, None),
+        (client_error("405", 405), ObjectNotFoundError, "update"),
         (client_error("412", 412), ObjectChangedError, "update"),
         (client_error("403", 403), ForbiddenError, "s3:GetObject"),
         (client_error("AccessDenied", 403), ForbiddenError, "s3:GetObject"),
