@@ -28,6 +28,7 @@ Address = IPv4Address | IPv6Address
 Resolver = Callable[[str, int], tuple[str, ...]]
 """From host and port to addresses; raises ``socket.gaierror``."""
 
+_LINK_LOCAL = "link-local"
 _REFUSED = tuple(
     (ip_network(network), kind)
     for network, kind in (
@@ -35,8 +36,8 @@ _REFUSED = tuple(
         ("10.0.0.0/8", "private"),
         ("100.64.0.0/10", "private (carrier-grade NAT)"),
         ("127.0.0.0/8", "loopback"),
-        ("168.63.129.16/32", "link-local (a cloud's metadata service)"),
-        ("169.254.0.0/16", "link-local"),
+        ("168.63.129.16/32", f"{_LINK_LOCAL} (a cloud's metadata service)"),
+        ("169.254.0.0/16", _LINK_LOCAL),
         ("172.16.0.0/12", "private"),
         ("192.0.0.0/24", "reserved"),
         ("192.0.2.0/24", "reserved"),
@@ -56,7 +57,7 @@ _REFUSED = tuple(
         ("3fff::/20", "reserved"),
         ("5f00::/16", "reserved"),
         ("fc00::/7", "private"),
-        ("fe80::/10", "link-local"),
+        ("fe80::/10", _LINK_LOCAL),
         ("fec0::/10", "private"),
         ("ff00::/8", "multicast"),
     )
@@ -69,7 +70,8 @@ _CARRIERS = (
     (ip_network("2002::/16"), 80),  # 6to4, RFC 3056
 )
 """Networks whose addresses carry an IPv4 address, and how many bits are behind it."""
-_LOCAL_NAMES = ("localhost", "metadata.google.internal", "metadata.goog", "instance-data")
+_OF_CLOUDS = ("metadata.google.internal", "metadata.goog", "instance-data")
+_LOCAL_NAMES = ("localhost", *_OF_CLOUDS)
 
 
 def resolve(host: str, port: int) -> tuple[str, ...]:
@@ -150,4 +152,7 @@ def _literal(host: str) -> Address | None:
 def _refused(host: str, why: str) -> PolicyError:
     message = f"`{host}` may not be connected to: {why}"
     hint = f"if you know this host, allow it on this machine: ARTLOCK_TRUST={host}"
+    if _LINK_LOCAL in why or host.rstrip(".") in _OF_CLOUDS:
+        # No ready-made yes to what may have been put there to get it.
+        hint = "clouds hand out a machine's credentials there; ask who wrote that URI"
     return PolicyError(message, hint=hint)
