@@ -49,7 +49,8 @@ class Call:
 
 def traced(bench: Workbench, *arguments: str) -> list[Call]:
     log = bench.folder / "log"
-    artlock = [sys.executable, "-m", "artlock", "--cache-dir", str(bench.cache)]
+    # -B: what Python compiles at its first run is none of artlock's writes.
+    artlock = [sys.executable, "-B", "-m", "artlock", "--cache-dir", str(bench.cache)]
     strace = [
         "strace",
         "-f",
