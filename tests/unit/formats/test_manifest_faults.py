@@ -103,10 +103,10 @@ def test_5_11_a_text_larger_than_the_limit_is_refused() -> None:
 def test_5_11_a_key_that_would_stop_the_parser_is_refused_at_once(
     before: str, part: str
 ) -> None:
-    started = time.monotonic()
+    started = time.thread_time()
     told = message(before + ".".join([part] * 200_000))
     assert "a key has more than 98 dots" in told
-    assert time.monotonic() - started < 5
+    assert time.thread_time() - started < 5
 
 
 @pytest.mark.parametrize("quote", ['"', "'", '"' * 3, "'" * 3])
@@ -121,9 +121,9 @@ def test_dots_in_values_and_comments_are_no_long_key(quote: str) -> None:
 
 @pytest.mark.parametrize("text", ["a" * 400_000, '"' + '\\"' * 200_000, "'" * 399_999])
 def test_5_11_looking_for_long_keys_takes_no_time_itself(text: str) -> None:
-    started = time.monotonic()
+    started = time.thread_time()
     message(text)
-    assert time.monotonic() - started < 5
+    assert time.thread_time() - started < 5
 
 
 @pytest.mark.parametrize(

@@ -184,7 +184,7 @@ def test_2_28_settling_does_not_wait_for_the_future(tmp_path: Path) -> None:
     now = read_clock(tmp_path).now_ns
     started = time.monotonic()
     assert settle(tmp_path, now + 10**10) < now + 10**10
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 8
 
 
 def test_2_28_coarse_stamps_get_a_wide_window(

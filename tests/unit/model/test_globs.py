@@ -119,6 +119,6 @@ def test_alternatives_do_not_leak_into_each_other() -> None:
     ],
 )
 def test_5_11_no_pattern_stops_the_machine(pattern: str, path: str) -> None:
-    start = time.monotonic()
+    start = time.thread_time()
     assert not selector((pattern,), ())(path)
-    assert time.monotonic() - start < 2
+    assert time.thread_time() - start < 2

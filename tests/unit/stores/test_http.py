@@ -445,12 +445,12 @@ def test_4_15_a_body_that_does_not_end_is_left(
 
 
 def test_4_3_silence_has_an_end(web: Web, http_server: HttpServer) -> None:
-    http_server.put("/f", BODY, faults=[Fault(kind="stall", after=10, seconds=30)])
+    http_server.put("/f", BODY, faults=[Fault(kind="stall", after=10, seconds=120)])
     store, uri = web.open(http_server.url("/f"), read_timeout_s=0.3)
     begun = time.monotonic()
     with pytest.raises(StoreUnavailableError):
         read(store, Pin(uri=uri, size=len(BODY)))
-    assert time.monotonic() - begun < 10
+    assert time.monotonic() - begun < 60
 
 
 def test_4_1_how_long_a_server_asks_to_wait_is_told(
@@ -529,7 +529,7 @@ def test_4_3_a_trickle_is_given_up(
             for _ in outer.read(Pin(uri=uri, size=len(BODY), etag="e")):
                 pass
         outer.close()
-    assert time.monotonic() - begun < 15
+    assert time.monotonic() - begun < 60
 
 
 def test_4_5_a_store_that_reconnects_uses_no_old_connection(

@@ -111,7 +111,7 @@ def test_4_15_an_error_without_an_end_is_the_error_that_it_is(
         with pytest.raises(kind):
             list(store.scan(Uri.parse(f"{uri.scheme}://bucket/")))
     store.close()
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 60
 
 
 def test_4_15_a_page_that_trickles_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
