@@ -1,7 +1,6 @@
-"""Measure this working tree beside s5cmd, cp and git, and print the table.
+"""Measure this working tree beside its peers, and print what came of it.
 
-``make bench`` runs it with 10,000 objects and a workspace of 100,000 files; ``--objects``,
-``--files`` and ``--rounds`` change that.
+``make bench`` runs the short form, ``make bench-full`` the long one.
 """
 
 from __future__ import annotations
@@ -9,66 +8,72 @@ from __future__ import annotations
 import argparse
 import os
 import platform
+import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.comparisons import Bench
-from benchmarks.data import load
-from benchmarks.timing import race
-from testbed.seaweedfs import SeaweedFS
+from benchmarks.comparison import measure
+from benchmarks.ground import Ground
+from benchmarks.peers.environments import make_environments
+from benchmarks.servers import running
+from benchmarks.sizes import FULL, SHORT, SMOKE, Sizes
+from benchmarks.suite import GROUPS, LONG
+from benchmarks.words import plain, rows_of, targets_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Sequence
 
-    from benchmarks.comparisons import Comparison
+    from benchmarks.comparison import Result
 
-_ROUNDS = 5
-_OBJECTS = 10_000
-_FILES = 100_000
+_FORMS = {sizes.name: sizes for sizes in (SHORT, FULL, SMOKE)}
 
 
-def main() -> None:
-    """Start the server, make the data, run the comparisons, print the table."""
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the comparisons, print them; 1 if one of artlock's commands failed."""
     parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
-    parser.add_argument("--objects", type=int, default=_OBJECTS)
-    parser.add_argument("--files", type=int, default=_FILES, help="in the large workspace")
-    parser.add_argument("--rounds", type=int, default=_ROUNDS)
-    parser.add_argument("--only", default="", help="run the lines that contain this text")
-    chosen = parser.parse_args()
-    with (
-        tempfile.TemporaryDirectory(prefix="artlock-bench-") as folder,
-        SeaweedFS() as server,
-    ):
-        load(server, objects=chosen.objects)
-        bench = Bench(Path(folder), server, files=chosen.files)
-        _print_head(chosen.objects, chosen.rounds)
-        for comparison in bench.comparisons():
-            if chosen.only in comparison.what:
-                _print_line(comparison, bench.environ, rounds=chosen.rounds)
-
-
-def _print_head(objects: int, rounds: int) -> None:
-    machine = f"{os.cpu_count()} cores, {platform.system()} {platform.release()}"
-    print(f"{objects:,} objects of 10 kB and 4 of 256 MB; {rounds} rounds, medians")
-    print(f"{machine}, Python {platform.python_version()}")
-    print(
-        f"{'what':<30}{'artlock':>10}{'CPU':>8}  {'peer':<22}{'':>8}{'CPU':>8}"
-        f"{'ratio':>8}{'target':>8}"
+    parser.add_argument("--form", choices=_FORMS, default=SHORT.name)
+    parser.add_argument("--rounds", type=int, help="another number of rounds")
+    parser.add_argument(
+        "--only", action="append", choices=GROUPS, help="run this group; may be repeated"
     )
+    chosen = parser.parse_args(arguments)
+    sizes = _FORMS[chosen.form]
+    groups = chosen.only or [g for g in GROUPS if sizes is not SHORT or g not in LONG]
+    if sizes.has_environments:
+        make_environments()
+    with tempfile.TemporaryDirectory(prefix="artlock-bench-") as name:
+        results = list(_results(Path(name), sizes, groups, chosen.rounds or sizes.rounds))
+    print("\nTargets\n")
+    verdicts = [verdict for result in results for verdict in result.verdicts()]
+    print("\n".join(plain(*targets_of(verdicts))))
+    return int(any(_has_failed(result) for result in results))
 
 
-def _print_line(comparison: Comparison, environ: Mapping[str, str], *, rounds: int) -> None:
-    times = race([comparison.ours, comparison.peer], environ, rounds=rounds)
-    ours, peer = times[comparison.ours.name], times[comparison.peer.name]
-    ratio = ours.wall_median / peer.wall_median
-    print(
-        f"{comparison.what:<30}{ours.wall_median:>9.2f}s{ours.cpu_median:>7.2f}s  "
-        f"{comparison.peer.name:<22}{peer.wall_median:>7.2f}s{peer.cpu_median:>7.2f}s"
-        f"{ratio:>8.2f}{comparison.target:>8.2f}",
-        flush=True,
-    )
+def _results(
+    folder: Path, sizes: Sizes, groups: Sequence[str], rounds: int
+) -> Iterator[Result]:
+    served = folder / "served"
+    served.mkdir()
+    print(f"{os.cpu_count()} cores, {platform.system()} {platform.release()}, ", end="")
+    print(f"Python {platform.python_version()}; {rounds} rounds, medians")
+    with running(served) as servers:
+        ground = Ground(folder, servers, sizes)
+        for group in groups:
+            for comparison in GROUPS[group](ground):
+                result = measure(comparison, ground.environ, rounds=rounds)
+                print(f"\n{comparison.what}\n")
+                print("\n".join(plain(*rows_of(result))), flush=True)
+                for row in result.rows:
+                    if row.measured.failure and not row.contender.absent:
+                        print(row.measured.failure, flush=True)
+                yield result
+
+
+def _has_failed(result: Result) -> bool:
+    ours = result.ours
+    return not (ours.measured.runs or ours.contender.absent)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -1,0 +1,178 @@
+"""``sync`` with an empty cache and an empty workspace, beside whoever can download."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from benchmarks import data
+from benchmarks.comparison import Comparison, Limit, Peer
+from benchmarks.data import DataSet
+from benchmarks.ground import Ground, Project
+from benchmarks.peers.commands import (
+    aws_copy,
+    boto3_loop,
+    copy_tree,
+    rclone_copy,
+    read_loop,
+    s5cmd_copy,
+)
+from benchmarks.timing import Contender
+
+
+def many(ground: Ground) -> Iterator[Comparison]:
+    """Yield the cold and the warm ``sync`` of many small objects."""
+    count = ground.sizes.many
+    files = data.small_files(count, data.SMALL)
+    objects = data.load_s3(ground.servers, "many", f"{count:,} x 10 kB", files)
+    project = ground.project("many", objects.uri)
+    data.overwrite_one(ground.servers, objects)
+    yield _from_s3(
+        ground,
+        objects,
+        project,
+        Peer(contender=s5cmd_copy(ground, objects), target=1.0, stretch=0.7),
+        Peer(contender=rclone_copy(ground, objects)),
+        Peer(contender=read_loop(ground, project)),
+    )
+    static = ground.servers.static
+    absent = "" if static else "nginx is not installed"
+    environ = {"AWS_ENDPOINT_URL_S3": static.endpoint if static else ""}
+    yield Comparison(
+        what=f"cold `sync`, {objects.what}, nginx",
+        ours=replace(_cold(ground, project), environ=environ, absent=absent),
+        peers=(
+            Peer(
+                contender=replace(
+                    read_loop(ground, project), environ=environ, absent=absent
+                ),
+                target=1.5,
+                stretch=1.2,
+            ),
+        ),
+        pinned=objects.pinned,
+        endpoint=static.endpoint if static else "",
+    )
+    yield Comparison(
+        what=f"warm `sync`, {objects.what}",
+        ours=replace(
+            ground.artlock(
+                "artlock sync", "sync", project=project, empty=(project.state, project.data)
+            ),
+            delivers=project.data,
+        ),
+        peers=(Peer(contender=copy_tree(ground, project), target=1.5, stretch=1.0),),
+        pinned=objects.pinned,
+    )
+
+
+def some(ground: Ground) -> Iterator[Comparison]:
+    """Yield the cold ``sync`` of objects that are few enough for slow peers."""
+    count = ground.sizes.some
+    files = data.small_files(count, data.SMALL)
+    objects = data.load_s3(ground.servers, "some", f"{count:,} x 10 kB", files)
+    yield _beside_all(ground, objects)
+
+
+def model(ground: Ground) -> Iterator[Comparison]:
+    """Yield the cold ``sync`` of a directory like that of a model."""
+    files = data.model_files(ground.sizes.shards, ground.sizes.shard_size)
+    objects = data.load_s3(ground.servers, "model", "a model's directory", files)
+    yield _beside_all(ground, objects)
+
+
+def big(ground: Ground) -> Iterator[Comparison]:
+    """Yield the cold ``sync`` of a few large objects, copied and with hardlinks."""
+    sizes = ground.sizes
+    files = data.big_files(sizes.big, sizes.big_size)
+    what = f"{sizes.big} x {sizes.big_size / 2**20:.0f} MB"
+    objects = data.load_s3(ground.servers, "big", what, files)
+    project = ground.project("big", objects.uri)
+    durable = s5cmd_copy(ground, objects, durable=True)
+    yield _from_s3(
+        ground, objects, project, Peer(contender=durable, target=1.3, stretch=1.0)
+    )
+    yield Comparison(
+        what=f"cold `sync --link-mode hardlink`, {what}",
+        ours=_cold(ground, project, "--link-mode", "hardlink"),
+        peers=(
+            Peer(contender=s5cmd_copy(ground, objects), target=1.3, stretch=1.0),
+            Peer(contender=rclone_copy(ground, objects)),
+            Peer(contender=boto3_loop(ground, objects)),
+            Peer(contender=aws_copy(ground, objects)),
+        ),
+        pinned=objects.pinned,
+        endpoint=ground.servers.s3.endpoint,
+    )
+
+
+def gcs(ground: Ground) -> Iterator[Comparison]:
+    """Yield the cold ``sync`` from Google Cloud Storage."""
+    count = ground.sizes.some
+    files = data.small_files(count, data.SMALL)
+    objects = data.load_gcs(ground.servers, "google", f"{count:,} x 10 kB", files)
+    project = ground.project("google", objects.uri)
+    yield Comparison(
+        what=f"cold `sync`, {objects.what}, fake-gcs-server",
+        ours=_cold(ground, project),
+        peers=(
+            Peer(contender=rclone_copy(ground, objects)),
+            Peer(contender=read_loop(ground, project)),
+        ),
+        pinned=objects.pinned,
+        endpoint=ground.servers.gcs.endpoint,
+        keep_host=False,
+    )
+
+
+def huge(ground: Ground) -> Iterator[Comparison]:
+    """Yield the memory that one huge object takes."""
+    size = ground.sizes.huge
+    what = f"one object of {size / 2**30:.3g} GB"
+    objects = data.load_s3(ground.servers, "huge", what, data.big_files(1, size))
+    project = ground.project("huge", objects.uri)
+    yield Comparison(
+        what=f"memory of a cold `sync`, {what}",
+        ours=_cold(ground, project),
+        limits=(Limit(of="peak", target=200e6),),
+        pinned=objects.pinned,
+        endpoint=ground.servers.s3.endpoint,
+        rounds=1,
+    )
+
+
+def _beside_all(ground: Ground, objects: DataSet) -> Comparison:
+    """Hold a cold sync against each peer; the pinning ones pin, then an object changes."""
+    project = ground.project(objects.bucket, objects.uri)
+    data.overwrite_one(ground.servers, objects)
+    return _from_s3(
+        ground,
+        objects,
+        project,
+        Peer(contender=s5cmd_copy(ground, objects)),
+        Peer(contender=rclone_copy(ground, objects)),
+        Peer(contender=aws_copy(ground, objects)),
+        Peer(contender=boto3_loop(ground, objects)),
+    )
+
+
+def _from_s3(
+    ground: Ground, objects: DataSet, project: Project, *peers: Peer
+) -> Comparison:
+    return Comparison(
+        what=f"cold `sync`, {objects.what}, SeaweedFS",
+        ours=_cold(ground, project),
+        peers=peers,
+        pinned=objects.pinned,
+        endpoint=ground.servers.s3.endpoint,
+    )
+
+
+def _cold(ground: Ground, project: Project, *options: str) -> Contender:
+    command = ground.artlock(
+        "artlock sync",
+        *("sync", *options),
+        project=project,
+        empty=(ground.cache, project.state, project.data),
+    )
+    return replace(command, delivers=project.data)

@@ -1,0 +1,66 @@
+"""``sync`` and ``status`` of a large workspace in which nothing changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from benchmarks import data
+from benchmarks.comparison import Comparison, Limit, Peer
+from benchmarks.ground import ARTLOCK, Ground, Project
+from benchmarks.timing import Contender
+
+_MILLION_LIMIT = 1.2e9
+
+
+def resting(ground: Ground) -> Iterator[Comparison]:
+    """Yield the no-op ``sync`` and ``status``, beside ``git status`` on the same tree."""
+    count = ground.sizes.tiny
+    project, repository = resting_project(ground, count)
+    git = git_status(repository)
+    for command in ("sync", "status"):
+        yield Comparison(
+            what=f"no-op `{command}`, {count:,} files",
+            ours=ground.artlock(f"artlock {command}", command, project=project),
+            peers=(Peer(contender=git, target=1.0, stretch=0.5),),
+        )
+
+
+def resting_million(ground: Ground) -> Iterator[Comparison]:
+    """Yield the memory of a no-op ``sync`` of as many files as the lock lines have rows."""
+    count = ground.sizes.rows
+    project, _ = resting_project(ground, count)
+    yield Comparison(
+        what=f"memory of a no-op `sync`, {count:,} files",
+        ours=ground.artlock("artlock sync", "sync", project=project),
+        limits=(Limit(of="peak", target=_MILLION_LIMIT),),
+    )
+
+
+def resting_project(ground: Ground, count: int) -> tuple[Project, Path]:
+    """Sync a workspace from a folder, which is a git repository with the same files."""
+    source = ground.folder / f"repository-{count}"
+    data.make_files(source, data.small_files(count, data.TINY), seed="resting")
+    project = ground.project(f"resting-{count}", f"{source.as_uri()}/")
+    ground.do(*ARTLOCK, "sync", "--link-mode", "hardlink", folder=project.folder)
+    commit_all(ground, source)
+    return project, source
+
+
+def commit_all(ground: Ground, folder: Path) -> None:
+    """Make a folder a repository whose index git has refreshed."""
+    for arguments in (
+        ("init", "-q"),
+        ("config", "gc.auto", "0"),
+        ("add", "."),
+        ("-c", "user.name=b", "-c", "user.email=b@b", "commit", "-qm", "b"),
+        ("status", "--porcelain"),
+    ):
+        ground.do("git", *arguments, folder=folder)
+
+
+def git_status(repository: Path) -> Contender:
+    """Ask git whether anything changed."""
+    return Contender(
+        name="git status", command=("git", "status", "--porcelain"), folder=repository
+    )
