@@ -10,6 +10,7 @@ import os
 import platform
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -60,6 +61,7 @@ def _results(
     with running(served) as servers:
         ground = Ground(folder, servers, sizes)
         for group in groups:
+            started = time.monotonic()
             for comparison in GROUPS[group](ground):
                 result = measure(comparison, ground.environ, rounds=rounds)
                 print(f"\n{comparison.what}\n")
@@ -68,6 +70,7 @@ def _results(
                     if row.measured.failure and not row.contender.absent:
                         print(row.measured.failure, flush=True)
                 yield result
+            print(f"\n({group} took {time.monotonic() - started:.0f} s)", flush=True)
 
 
 def _has_failed(result: Result) -> bool:

@@ -64,7 +64,7 @@ def big_files(count: int, size: int) -> Files:
     return [(f"f{number}.bin", size) for number in range(count)]
 
 
-def model_files(shards: int, size: int) -> Files:
+def model_files(shards: int, size: int, samples: int) -> Files:
     """Name what a model's directory has: a few large, some middle, many small, nested."""
     yield from (
         (f"model-{n:05}-of-{shards:05}.safetensors", size) for n in range(1, shards + 1)
@@ -81,7 +81,7 @@ def model_files(shards: int, size: int) -> Files:
         (f"eval/{task}/{split}/sample-{n:03}.json", 300 + 97 * (n % 50))
         for task in ("arc", "mmlu", "squad", "wino")
         for split in ("dev", "test")
-        for n in range(60)
+        for n in range(samples)
     )
 
 

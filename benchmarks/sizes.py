@@ -21,6 +21,7 @@ class Sizes:
         big_size: Bytes.
         shards: Large files of the model directory, of ``shard_size``.
         shard_size: Bytes.
+        samples: Small files in each of eight folders of the model directory.
         tiny: Objects of 1 kB that are listed, and files of 1 kB in the large workspace.
         rows: Of the lockfile that is read, written and checked.
         huge: Bytes of the one object whose sync is held against a limit of memory.
@@ -38,6 +39,7 @@ class Sizes:
     big_size: int
     shards: int
     shard_size: int
+    samples: int
     tiny: int
     rows: int
     huge: int
@@ -50,11 +52,12 @@ SHORT = Sizes(
     name="short",
     rounds=5,
     many=10_000,
-    some=500,
+    some=300,
     big=4,
     big_size=256 * _MIB,
     shards=3,
     shard_size=64 * _MIB,
+    samples=25,
     tiny=100_000,
     rows=1_000_000,
     huge=2048 * _MIB,
@@ -67,11 +70,12 @@ FULL = Sizes(
     name="full",
     rounds=5,
     many=20_000,
-    some=5_000,
+    some=1_000,
     big=4,
     big_size=256 * _MIB,
     shards=6,
     shard_size=256 * _MIB,
+    samples=100,
     tiny=100_000,
     rows=1_000_000,
     huge=2048 * _MIB,
@@ -90,6 +94,7 @@ SMOKE = Sizes(
     big_size=_MIB,
     shards=1,
     shard_size=_MIB,
+    samples=2,
     tiny=20,
     rows=50,
     huge=_MIB,

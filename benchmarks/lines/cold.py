@@ -17,6 +17,7 @@ from benchmarks.peers.commands import (
     read_loop,
     s5cmd_copy,
 )
+from benchmarks.peers.pinning import pinning_peers
 from benchmarks.timing import Contender
 
 
@@ -76,7 +77,8 @@ def some(ground: Ground) -> Iterator[Comparison]:
 
 def model(ground: Ground) -> Iterator[Comparison]:
     """Yield the cold ``sync`` of a directory like that of a model."""
-    files = data.model_files(ground.sizes.shards, ground.sizes.shard_size)
+    sizes = ground.sizes
+    files = data.model_files(sizes.shards, sizes.shard_size, sizes.samples)
     objects = data.load_s3(ground.servers, "model", "a model's directory", files)
     yield _beside_all(ground, objects)
 
@@ -142,8 +144,9 @@ def huge(ground: Ground) -> Iterator[Comparison]:
 
 
 def _beside_all(ground: Ground, objects: DataSet) -> Comparison:
-    """Hold a cold sync against each peer; the pinning ones pin, then an object changes."""
+    """Hold a cold sync against each peer; those that can pin, then an object changes."""
     project = ground.project(objects.bucket, objects.uri)
+    pinning = pinning_peers(ground, objects)
     data.overwrite_one(ground.servers, objects)
     return _from_s3(
         ground,
@@ -153,6 +156,8 @@ def _beside_all(ground: Ground, objects: DataSet) -> Comparison:
         Peer(contender=rclone_copy(ground, objects)),
         Peer(contender=aws_copy(ground, objects)),
         Peer(contender=boto3_loop(ground, objects)),
+        # Five times as fast, ten times as fast.
+        *(Peer(contender=each, target=0.2, stretch=0.1) for each in pinning),
     )
 
 
