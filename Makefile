@@ -9,6 +9,9 @@ PINNED := --quiet --require-hashes --only-binary :all:
 # UPGRADE=1 moves every pin; without it only what pyproject.toml changed moves.
 UPGRADE ?=
 
+# WRITE=1 puts what `make bench` measured into docs/benchmarks; the machine should be quiet.
+WRITE ?=
+
 # How long, how and what `make torture` breaks.
 MINUTES ?= 10
 SEED ?= 1
@@ -65,10 +68,10 @@ torture: venv ## Break things at random for MINUTES, and count what came of it
 
 # Peers get environments of their own in build/peers. nginx is not in any package of Python's.
 bench: venv nginx ## Measure artlock beside its peers: 15 minutes at most
-	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks $(if $(WRITE),--write)
 
 bench-full: venv nginx ## The same with more and larger data: hours
-	$(BIN)/python -m benchmarks --form full
+	$(BIN)/python -m benchmarks --form full $(if $(WRITE),--write)
 
 nginx:
 	@command -v nginx >/dev/null || [ -x /usr/sbin/nginx ] || { \

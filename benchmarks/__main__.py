@@ -6,76 +6,101 @@
 from __future__ import annotations
 
 import argparse
-import os
-import platform
 import sys
 import tempfile
 import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from benchmarks.comparison import measure
+from benchmarks.comparison import Result, measure
 from benchmarks.ground import Ground
+from benchmarks.growth import Series, series
+from benchmarks.page import FOLDER, write_page
 from benchmarks.peers.environments import make_environments
 from benchmarks.servers import running
-from benchmarks.sizes import FULL, SHORT, SMOKE, Sizes
+from benchmarks.sizes import FULL, SHORT, SMOKE
 from benchmarks.suite import GROUPS, LONG
-from benchmarks.words import plain, rows_of, targets_of
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from benchmarks.comparison import Result
+from benchmarks.versions import machine
+from benchmarks.words import Table, growth_of, plain, rows_of, targets_of
 
 _FORMS = {sizes.name: sizes for sizes in (SHORT, FULL, SMOKE)}
+_GROWTH = "growth"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the comparisons, print them; 1 if one of artlock's commands failed."""
+    """Run what was chosen and print it; 1 if one of artlock's commands failed."""
+    chosen = _parser().parse_args(arguments)
+    sizes = _FORMS[chosen.form]
+    rounds = chosen.rounds or sizes.rounds
+    groups = chosen.only or [
+        group for group in (*GROUPS, _GROWTH) if sizes is not SHORT or group not in LONG
+    ]
+    if sizes.has_environments:
+        make_environments()
+    print(f"{machine()}; the {sizes.name} form, {rounds} rounds, medians", flush=True)
+    with tempfile.TemporaryDirectory(prefix="artlock-bench-") as name:
+        work = Path(name)
+        served = work / "served"
+        served.mkdir()
+        with running(served) as servers:
+            ground = Ground(work, servers, sizes)
+            results = list(_compared(ground, groups, rounds))
+            lines = _grown(ground) if _GROWTH in groups else []
+        _print_table("Targets", targets_of([v for r in results for v in r.verdicts()]))
+        if chosen.write:
+            write_page(
+                results, lines, sizes=sizes, rounds=rounds, work=work, folder=chosen.write
+            )
+    return int(any(result.ours.has_failed for result in results))
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
     parser.add_argument("--form", choices=_FORMS, default=SHORT.name)
     parser.add_argument("--rounds", type=int, help="another number of rounds")
     parser.add_argument(
-        "--only", action="append", choices=GROUPS, help="run this group; may be repeated"
+        "--only",
+        action="append",
+        choices=(*GROUPS, _GROWTH),
+        help="run this group; may be repeated",
     )
-    chosen = parser.parse_args(arguments)
-    sizes = _FORMS[chosen.form]
-    groups = chosen.only or [g for g in GROUPS if sizes is not SHORT or g not in LONG]
-    if sizes.has_environments:
-        make_environments()
-    with tempfile.TemporaryDirectory(prefix="artlock-bench-") as name:
-        results = list(_results(Path(name), sizes, groups, chosen.rounds or sizes.rounds))
-    print("\nTargets\n")
-    verdicts = [verdict for result in results for verdict in result.verdicts()]
-    print("\n".join(plain(*targets_of(verdicts))))
-    return int(any(_has_failed(result) for result in results))
+    parser.add_argument(
+        "--write",
+        nargs="?",
+        type=Path,
+        const=FOLDER,
+        metavar="FOLDER",
+        help="write a page and a plot, into docs/benchmarks if no folder is named",
+    )
+    return parser
 
 
-def _results(
-    folder: Path, sizes: Sizes, groups: Sequence[str], rounds: int
-) -> Iterator[Result]:
-    served = folder / "served"
-    served.mkdir()
-    print(f"{os.cpu_count()} cores, {platform.system()} {platform.release()}, ", end="")
-    print(f"Python {platform.python_version()}; {rounds} rounds, medians")
-    with running(served) as servers:
-        ground = Ground(folder, servers, sizes)
-        for group in groups:
-            started = time.monotonic()
-            for comparison in GROUPS[group](ground):
-                result = measure(comparison, ground.environ, rounds=rounds)
-                print(f"\n{comparison.what}\n")
-                print("\n".join(plain(*rows_of(result))), flush=True)
-                for row in result.rows:
-                    if row.measured.failure and not row.contender.absent:
-                        print(row.measured.failure, flush=True)
-                yield result
-            print(f"\n({group} took {time.monotonic() - started:.0f} s)", flush=True)
+def _compared(ground: Ground, groups: Sequence[str], rounds: int) -> Iterator[Result]:
+    for group in groups:
+        if group == _GROWTH:
+            continue
+        started = time.monotonic()
+        for comparison in GROUPS[group](ground):
+            result = measure(comparison, ground.environ, rounds=rounds)
+            _print_table(comparison.what, rows_of(result))
+            for row in result.rows:
+                if row.has_failed:
+                    print(row.measured.failure, flush=True)
+            yield result
+        print(f"\n({group} took {time.monotonic() - started:.0f} s)", flush=True)
 
 
-def _has_failed(result: Result) -> bool:
-    ours = result.ours
-    return not (ours.measured.runs or ours.contender.absent)
+def _grown(ground: Ground) -> list[Series]:
+    started = time.monotonic()
+    lines = list(series(ground))
+    _print_table("Growth", growth_of(lines))
+    print(f"\n({_GROWTH} took {time.monotonic() - started:.0f} s)", flush=True)
+    return lines
+
+
+def _print_table(title: str, table: Table) -> None:
+    print(f"\n{title}\n")
+    print("\n".join(plain(*table)), flush=True)
 
 
 if __name__ == "__main__":

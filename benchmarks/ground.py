@@ -70,8 +70,6 @@ class Ground:
             each.mkdir()
         self.environ: Mapping[str, str] = {
             **{k: v for k, v in os.environ.items() if not k.startswith(_HIDDEN)},
-            # Whoever installs artlock has compiled modules; the tree stays as it is.
-            "PYTHONPYCACHEPREFIX": str(folder / "compiled"),
             "PYTHONPATH": str(_SOURCE),
             "HOME": str(home),
             "ARTLOCK_CACHE_DIR": str(self.cache),
@@ -92,12 +90,13 @@ class Ground:
         run(contender, self.environ)
 
     def project(self, name: str, uri: str) -> Project:
-        """Lock what lies at a URI."""
+        """Lock what lies at a URI; the second time, return the same project."""
         folder = self.folder / name
-        folder.mkdir()
-        self.do("git", "init", "-q", folder=folder)
-        self.do(*ARTLOCK, "init", folder=folder)
-        self.do(*ARTLOCK, "add", uri, "--name", name, folder=folder)
+        if not folder.exists():
+            folder.mkdir()
+            self.do("git", "init", "-q", folder=folder)
+            self.do(*ARTLOCK, "init", folder=folder)
+            self.do(*ARTLOCK, "add", uri, "--name", name, folder=folder)
         return Project(folder, folder / "data" / name)
 
     def put_aside(self, *paths: Path) -> None:

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from benchmarks.comparison import Result, Row, Verdict
+    from benchmarks.growth import Series
 
 _HEAD = ("", "wall", "CPU", "memory", "artlock / it", "bytes", "requests")
+_TARGETS_HEAD = ("what", "against", "this run", "target", "stretch", "")
+_GROWTH_HEAD = ("what", "count", "wall", "memory", "power")
+
 Table = tuple[tuple[str, ...], list[tuple[str, ...]]]
 """The head and the lines."""
-
-_TARGETS_HEAD = ("what", "against", "this run", "target", "stretch", "")
 
 
 def seconds(value: float) -> str:
@@ -30,7 +32,7 @@ def memory(value: float) -> str:
 def figure(value: float | None, unit: str) -> str:
     """Write a figure of the table of targets."""
     if value is None:
-        return "none"
+        return ""
     return {"ratio": "{:.2f} x".format, "wall": seconds, "peak": memory}[unit](value)
 
 
@@ -67,9 +69,30 @@ def targets_of(
             figure(verdict.figure, verdict.unit),
             figure(verdict.target, verdict.unit),
             "" if verdict.stretch is None else figure(verdict.stretch, verdict.unit),
-            "holds" if verdict.holds else "missed",
+            _judged(verdict),
         )
         for verdict in verdicts
+    ]
+
+
+def _judged(verdict: Verdict) -> str:
+    if verdict.figure is None:
+        return "not measured"
+    return "holds" if verdict.figure <= verdict.target else "missed"
+
+
+def growth_of(lines: Sequence[Series]) -> Table:
+    """Return the head and the lines of the table of growth."""
+    return _GROWTH_HEAD, [
+        (
+            line.what if point is line.points[0] else "",
+            f"{point.count:,}",
+            seconds(point.wall),
+            memory(point.peak),
+            f"{line.exponent:.2f}" if point is line.points[-1] else "",
+        )
+        for line in lines
+        for point in line.points
     ]
 
 

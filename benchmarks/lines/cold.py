@@ -41,7 +41,7 @@ def many(ground: Ground) -> Iterator[Comparison]:
     environ = {"AWS_ENDPOINT_URL_S3": static.endpoint if static else ""}
     yield Comparison(
         what=f"cold `sync`, {objects.what}, nginx",
-        ours=replace(_cold(ground, project), environ=environ, absent=absent),
+        ours=replace(cold_sync(ground, project), environ=environ, absent=absent),
         peers=(
             Peer(
                 contender=replace(
@@ -78,8 +78,12 @@ def some(ground: Ground) -> Iterator[Comparison]:
 def model(ground: Ground) -> Iterator[Comparison]:
     """Yield the cold ``sync`` of a directory like that of a model."""
     sizes = ground.sizes
-    files = data.model_files(sizes.shards, sizes.shard_size, sizes.samples)
-    objects = data.load_s3(ground.servers, "model", "a model's directory", files)
+    files = [
+        *data.encoder_files(),
+        *data.model_files(sizes.shards, sizes.shard_size, sizes.samples),
+    ]
+    what = f"a model's directory of {len(files):,} files"
+    objects = data.load_s3(ground.servers, "model", what, files)
     yield _beside_all(ground, objects)
 
 
@@ -96,7 +100,7 @@ def big(ground: Ground) -> Iterator[Comparison]:
     )
     yield Comparison(
         what=f"cold `sync --link-mode hardlink`, {what}",
-        ours=_cold(ground, project, "--link-mode", "hardlink"),
+        ours=cold_sync(ground, project, "--link-mode", "hardlink"),
         peers=(
             Peer(contender=s5cmd_copy(ground, objects), target=1.3, stretch=1.0),
             Peer(contender=rclone_copy(ground, objects)),
@@ -116,7 +120,7 @@ def gcs(ground: Ground) -> Iterator[Comparison]:
     project = ground.project("google", objects.uri)
     yield Comparison(
         what=f"cold `sync`, {objects.what}, fake-gcs-server",
-        ours=_cold(ground, project),
+        ours=cold_sync(ground, project),
         peers=(
             Peer(contender=rclone_copy(ground, objects)),
             Peer(contender=read_loop(ground, project)),
@@ -135,7 +139,7 @@ def huge(ground: Ground) -> Iterator[Comparison]:
     project = ground.project("huge", objects.uri)
     yield Comparison(
         what=f"memory of a cold `sync`, {what}",
-        ours=_cold(ground, project),
+        ours=cold_sync(ground, project),
         limits=(Limit(of="peak", target=200e6),),
         pinned=objects.pinned,
         endpoint=ground.servers.s3.endpoint,
@@ -166,14 +170,15 @@ def _from_s3(
 ) -> Comparison:
     return Comparison(
         what=f"cold `sync`, {objects.what}, SeaweedFS",
-        ours=_cold(ground, project),
+        ours=cold_sync(ground, project),
         peers=peers,
         pinned=objects.pinned,
         endpoint=ground.servers.s3.endpoint,
     )
 
 
-def _cold(ground: Ground, project: Project, *options: str) -> Contender:
+def cold_sync(ground: Ground, project: Project, *options: str) -> Contender:
+    """Return ``sync`` with nothing in the cache and nothing in the workspace."""
     command = ground.artlock(
         "artlock sync",
         *("sync", *options),

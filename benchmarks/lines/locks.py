@@ -45,6 +45,8 @@ def long_lock(ground: Ground, count: int) -> tuple[Project, Path]:
     data.make_files(source, data.small_files(1, data.TINY), seed="row")
     project = ground.project(f"lock-{count}", f"{source.as_uri()}/")
     lines = ground.folder / f"rows-{count}.jsonl"
+    if lines.exists():
+        return project, lines
 
     def rows(*words: str) -> None:
         command = (sys.executable, "-m", "benchmarks.rows", *words, str(project.lockfile))

@@ -40,10 +40,13 @@ def resting_million(ground: Ground) -> Iterator[Comparison]:
 def resting_project(ground: Ground, count: int) -> tuple[Project, Path]:
     """Sync a workspace from a folder, which is a git repository with the same files."""
     source = ground.folder / f"repository-{count}"
-    data.make_files(source, data.small_files(count, data.TINY), seed="resting")
+    is_made = source.exists()
+    if not is_made:
+        data.make_files(source, data.small_files(count, data.TINY), seed="resting")
     project = ground.project(f"resting-{count}", f"{source.as_uri()}/")
-    ground.do(*ARTLOCK, "sync", "--link-mode", "hardlink", folder=project.folder)
-    commit_all(ground, source)
+    if not is_made:
+        ground.do(*ARTLOCK, "sync", "--link-mode", "hardlink", folder=project.folder)
+        commit_all(ground, source)
     return project, source
 
 

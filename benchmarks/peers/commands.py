@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import sys
 from pathlib import Path
@@ -22,8 +23,9 @@ def beside_python(name: str) -> str:
 def s5cmd_copy(ground: Ground, data: DataSet, *, durable: bool = False) -> Contender:
     """Copy with s5cmd, and flush the file system after it if ``durable``."""
     goal = ground.folder / "s5cmd"
-    copy = f"'{beside_python('s5cmd')}' cp '{data.uri}*' '{goal}/'"
-    command = f"{copy} && sync -f '{goal}'" if durable else copy
+    command = shlex.join((beside_python("s5cmd"), "cp", f"{data.uri}*", f"{goal}/"))
+    if durable:
+        command += f" && {shlex.join(('sync', '-f', str(goal)))}"
     return Contender(
         name="s5cmd cp; sync -f" if durable else "s5cmd cp",
         command=("sh", "-c", command),

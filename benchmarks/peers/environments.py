@@ -6,6 +6,7 @@ constraints``), and the environment is made in ``build/peers/NAME``.
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
@@ -14,7 +15,8 @@ from pathlib import Path
 _ROOT = Path(__file__).parents[2]
 _ENVIRONMENTS = _ROOT / "build" / "peers"
 _PINS = Path(__file__).parent
-NAMES = ("awscli", "dvc", "wandb", "comet")
+_PACKAGES = {"awscli": "awscli", "dvc": "dvc", "wandb": "wandb", "comet": "comet-ml"}
+NAMES = tuple(_PACKAGES)
 
 
 def program(peer: str, name: str) -> str:
@@ -25,6 +27,13 @@ def program(peer: str, name: str) -> str:
 def absence(peer: str) -> str:
     """Return why a peer cannot run, or nothing if it can."""
     return "" if _is_made(peer) else "not installed"
+
+
+def pinned_version(peer: str) -> str:
+    """Return which version of a peer is pinned."""
+    text = (_PINS / f"{peer}.txt").read_text("utf-8")
+    found = re.search(rf"^{_PACKAGES[peer]}(?:\[.*\])?==(\S+)", text, re.MULTILINE)
+    return found[1] if found else "none"
 
 
 def make_environments() -> None:
