@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from benchmarks.comparison import Result, measure
@@ -20,6 +21,7 @@ from benchmarks.peers.environments import make_environments
 from benchmarks.servers import running
 from benchmarks.sizes import FULL, SHORT, SMOKE
 from benchmarks.suite import GROUPS, LONG
+from benchmarks.timing import RunError
 from benchmarks.versions import machine
 from benchmarks.words import Table, growth_of, plain, rows_of, targets_of
 
@@ -44,14 +46,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         served.mkdir()
         with running(served) as servers:
             ground = Ground(work, servers, sizes)
-            results = list(_compared(ground, groups, rounds))
-            lines = _grown(ground) if _GROWTH in groups else []
+            failures: list[str] = []
+            results = list(_compared(ground, groups, rounds, failures))
+            lines = _grown(ground, failures) if _GROWTH in groups else []
         _print_table("Targets", targets_of([v for r in results for v in r.verdicts()]))
         if chosen.write:
             write_page(
                 results, lines, sizes=sizes, rounds=rounds, work=work, folder=chosen.write
             )
-    return int(any(result.ours.has_failed for result in results))
+    return int(bool(failures))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -75,27 +78,42 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _compared(ground: Ground, groups: Sequence[str], rounds: int) -> Iterator[Result]:
+def _compared(
+    ground: Ground, groups: Sequence[str], rounds: int, failures: list[str]
+) -> Iterator[Result]:
     for group in groups:
         if group == _GROWTH:
             continue
-        started = time.monotonic()
-        for comparison in GROUPS[group](ground):
-            result = measure(comparison, ground.environ, rounds=rounds)
-            _print_table(comparison.what, rows_of(result))
-            for row in result.rows:
-                if row.has_failed:
-                    print(row.measured.failure, flush=True)
-            yield result
-        print(f"\n({group} took {time.monotonic() - started:.0f} s)", flush=True)
+        with _told(group, failures):
+            for comparison in GROUPS[group](ground):
+                result = measure(comparison, ground.environ, rounds=rounds)
+                _print_table(comparison.what, rows_of(result))
+                for row in result.rows:
+                    if row.has_failed:
+                        print(row.measured.failure, flush=True)
+                if result.ours.has_failed:
+                    failures.append(comparison.what)
+                yield result
 
 
-def _grown(ground: Ground) -> list[Series]:
-    started = time.monotonic()
-    lines = list(series(ground))
-    _print_table("Growth", growth_of(lines))
-    print(f"\n({_GROWTH} took {time.monotonic() - started:.0f} s)", flush=True)
+def _grown(ground: Ground, failures: list[str]) -> list[Series]:
+    lines: list[Series] = []
+    with _told(_GROWTH, failures):
+        lines.extend(series(ground))
+        _print_table("Growth", growth_of(lines))
     return lines
+
+
+@contextmanager
+def _told(group: str, failures: list[str]) -> Iterator[None]:
+    """Tell how long a group took; if it cannot be prepared, the others still run."""
+    started = time.monotonic()
+    try:
+        yield
+    except RunError as error:
+        print(error, flush=True)
+        failures.append(group)
+    print(f"\n({group} took {time.monotonic() - started:.0f} s)", flush=True)
 
 
 def _print_table(title: str, table: Table) -> None:

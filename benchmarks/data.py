@@ -96,7 +96,7 @@ def encoder_files() -> Files:
         raise FileNotFoundError(message)
     folder = Path(spec.origin).parent / "model"
     for path in sorted(folder.rglob("*")):
-        if path.is_file():
+        if path.is_file() and not path.name.startswith("."):
             yield f"encoder/{path.relative_to(folder).as_posix()}", path
 
 

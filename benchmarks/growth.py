@@ -11,7 +11,7 @@ from benchmarks.ground import Ground
 from benchmarks.lines.cold import cold_sync
 from benchmarks.lines.locks import diff, lock_text, long_lock
 from benchmarks.lines.resting import resting_project
-from benchmarks.timing import Contender, race
+from benchmarks.timing import Contender, RunError, race
 
 _ROUNDS = 3
 
@@ -22,7 +22,7 @@ class Point:
 
     Attributes:
         count: Of objects, rows or files.
-        wall: Seconds, the median.
+        wall: Seconds; the median in the long form.
         peak: Bytes of memory, the largest.
     """
 
@@ -54,7 +54,7 @@ def series(ground: Ground) -> Iterator[Series]:
     """Measure all lines, and yield each when it is complete.
 
     Raises:
-        RuntimeError: One of artlock's commands failed.
+        RunError: One of artlock's commands failed.
     """
     for steps, contenders in (
         (ground.sizes.row_steps, _on_locks),
@@ -74,11 +74,11 @@ Contenders = Callable[[Ground, int], Mapping[str, Contender]]
 
 def _measure(ground: Ground, count: int, contenders: Contenders) -> dict[str, Point]:
     points = {}
-    rounds = min(_ROUNDS, ground.sizes.rounds)
+    rounds = _ROUNDS if ground.sizes.is_long else 1
     for what, contender in contenders(ground, count).items():
         measured = race([contender], ground.environ, rounds=rounds)[contender.name]
         if measured.failure:
-            raise RuntimeError(measured.failure)
+            raise RunError(measured.failure)
         points[what] = Point(count=count, wall=measured.wall, peak=measured.peak)
     return points
 

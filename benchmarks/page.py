@@ -29,7 +29,8 @@ with either writes this page.
 
 * All of a table ran in turn, round after round. Times are medians of all rounds. **CPU**
   is user and system time, children included. **memory** is the peak of the largest
-  process, and never less than 10 MB.
+  process, and never less than 10 MB. Where a lock or JSON lines are read or written, the
+  wall time is that of this alone, without the start of Python.
 * **artlock / it** is artlock's time as a multiple of that line's: below 1, artlock is
   faster.
 * **bytes** compares every file that was delivered with what was pinned. After the pin one
@@ -88,8 +89,9 @@ def _parts(
     if lines:
         yield "\n## Growth\n"
         yield f"![Time and memory against the number of objects]({_PLOT})\n"
-        yield "Whole commands, medians of three. **power** is the one of the count with"
-        yield "which time grew over the last step: 1 is linear.\n"
+        runs = "medians of three" if sizes.is_long else "one run each"
+        yield f"Whole commands, {runs}. **power** is the one of the count with which time"
+        yield "grew over the last step: 1 is linear.\n"
         yield from markdown(*growth_of(lines))
     yield "\n## Commands\n"
     yield "`WORK` is a folder that the run made; servers are told by variables.\n"

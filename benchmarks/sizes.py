@@ -13,6 +13,7 @@ class Sizes:
 
     Attributes:
         name: On the page.
+        is_long: Whether slow peers take part everywhere, and plots have medians of three.
         has_environments: Whether peers take part that need environments of their own.
         rounds: How often each contender runs.
         many: Objects of 10 kB, for artlock and the fastest peers.
@@ -31,6 +32,7 @@ class Sizes:
     """
 
     name: str
+    is_long: bool = False
     has_environments: bool = True
     rounds: int
     many: int
@@ -68,6 +70,7 @@ SHORT = Sizes(
 
 FULL = Sizes(
     name="full",
+    is_long=True,
     rounds=5,
     many=20_000,
     some=1_000,

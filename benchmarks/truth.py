@@ -39,7 +39,7 @@ class Delivery:
 
 def digest_file(path: Path) -> str:
     """Return the BLAKE3 digest of a file's bytes."""
-    return blake3().update_mmap(path).hexdigest() if path.stat().st_size else ""
+    return blake3().update_mmap(path).hexdigest()
 
 
 def digests(folder: Path) -> dict[str, str]:

@@ -28,13 +28,14 @@ def many(ground: Ground) -> Iterator[Comparison]:
     objects = data.load_s3(ground.servers, "many", f"{count:,} x 10 kB", files)
     project = ground.project("many", objects.uri)
     data.overwrite_one(ground.servers, objects)
+    slow = [Peer(contender=rclone_copy(ground, objects))] if ground.sizes.is_long else []
     yield _from_s3(
         ground,
         objects,
         project,
         Peer(contender=s5cmd_copy(ground, objects), target=1.0, stretch=0.7),
-        Peer(contender=rclone_copy(ground, objects)),
         Peer(contender=read_loop(ground, project)),
+        *slow,
     )
     static = ground.servers.static
     absent = "" if static else "nginx is not installed"
@@ -52,7 +53,6 @@ def many(ground: Ground) -> Iterator[Comparison]:
             ),
         ),
         pinned=objects.pinned,
-        endpoint=static.endpoint if static else "",
     )
     yield Comparison(
         what=f"warm `sync`, {objects.what}",
@@ -72,7 +72,7 @@ def some(ground: Ground) -> Iterator[Comparison]:
     count = ground.sizes.some
     files = data.small_files(count, data.SMALL)
     objects = data.load_s3(ground.servers, "some", f"{count:,} x 10 kB", files)
-    yield _beside_all(ground, objects)
+    yield _beside_all(ground, objects, *pinning_peers(ground, objects))
 
 
 def model(ground: Ground) -> Iterator[Comparison]:
@@ -84,7 +84,8 @@ def model(ground: Ground) -> Iterator[Comparison]:
     ]
     what = f"a model's directory of {len(files):,} files"
     objects = data.load_s3(ground.servers, "model", what, files)
-    yield _beside_all(ground, objects)
+    pinning = pinning_peers(ground, objects) if sizes.is_long else ()
+    yield _beside_all(ground, objects, *pinning)
 
 
 def big(ground: Ground) -> Iterator[Comparison]:
@@ -104,8 +105,6 @@ def big(ground: Ground) -> Iterator[Comparison]:
         peers=(
             Peer(contender=s5cmd_copy(ground, objects), target=1.3, stretch=1.0),
             Peer(contender=rclone_copy(ground, objects)),
-            Peer(contender=boto3_loop(ground, objects)),
-            Peer(contender=aws_copy(ground, objects)),
         ),
         pinned=objects.pinned,
         endpoint=ground.servers.s3.endpoint,
@@ -142,15 +141,13 @@ def huge(ground: Ground) -> Iterator[Comparison]:
         ours=cold_sync(ground, project),
         limits=(Limit(of="peak", target=200e6),),
         pinned=objects.pinned,
-        endpoint=ground.servers.s3.endpoint,
         rounds=1,
     )
 
 
-def _beside_all(ground: Ground, objects: DataSet) -> Comparison:
-    """Hold a cold sync against each peer; those that can pin, then an object changes."""
+def _beside_all(ground: Ground, objects: DataSet, *pinning: Contender) -> Comparison:
+    """Hold a cold sync against each peer; after all have pinned, an object changes."""
     project = ground.project(objects.bucket, objects.uri)
-    pinning = pinning_peers(ground, objects)
     data.overwrite_one(ground.servers, objects)
     return _from_s3(
         ground,

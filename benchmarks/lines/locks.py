@@ -33,7 +33,7 @@ def locks(ground: Ground) -> Iterator[Comparison]:
         ours=ground.artlock("artlock check", "check", project=project),
         limits=(Limit(of="wall", target=0.5, stretch=0.2),),
     )
-    yield Comparison(what=f"`diff`, {what}", ours=diff(ground, project))
+    yield Comparison(what=f"`diff`, {what}", ours=diff(ground, project), rounds=1)
 
 
 def long_lock(ground: Ground, count: int) -> tuple[Project, Path]:

@@ -17,6 +17,7 @@ def resting(ground: Ground) -> Iterator[Comparison]:
     """Yield the no-op ``sync`` and ``status``, beside ``git status`` on the same tree."""
     count = ground.sizes.tiny
     project, repository = resting_project(ground, count)
+    commit_all(ground, repository)
     git = git_status(repository)
     for command in ("sync", "status"):
         yield Comparison(
@@ -38,15 +39,14 @@ def resting_million(ground: Ground) -> Iterator[Comparison]:
 
 
 def resting_project(ground: Ground, count: int) -> tuple[Project, Path]:
-    """Sync a workspace from a folder, which is a git repository with the same files."""
-    source = ground.folder / f"repository-{count}"
+    """Sync a workspace from a folder; return the folder too."""
+    source = ground.folder / f"files-{count}"
     is_made = source.exists()
     if not is_made:
         data.make_files(source, data.small_files(count, data.TINY), seed="resting")
     project = ground.project(f"resting-{count}", f"{source.as_uri()}/")
     if not is_made:
         ground.do(*ARTLOCK, "sync", "--link-mode", "hardlink", folder=project.folder)
-        commit_all(ground, source)
     return project, source
 
 
