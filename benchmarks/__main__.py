@@ -54,6 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             write_page(
                 results, lines, sizes=sizes, rounds=rounds, work=work, folder=chosen.write
             )
+            print(f"\nwrote {chosen.write / 'index.md'}", flush=True)
     return int(bool(failures))
 
 

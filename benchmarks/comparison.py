@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 from benchmarks.requests import Requests, count_requests
@@ -124,7 +124,7 @@ class Result:
     """
 
     comparison: Comparison
-    rows: tuple[Row, ...] = field(default_factory=tuple)
+    rows: tuple[Row, ...]
 
     @property
     def ours(self) -> Row:

@@ -15,7 +15,8 @@ from benchmarks.timing import Contender
 from benchmarks.versions import machine, versions
 from benchmarks.words import growth_of, markdown, rows_of, targets_of
 
-FOLDER = Path(__file__).parents[1] / "docs" / "benchmarks"
+_ROOT = Path(__file__).parents[1]
+FOLDER = _ROOT / "docs" / "benchmarks"
 _PLOT = "growth.svg"
 _PROGRAM = re.compile(r"(?:\S*/bin/python3? (?=\S*/bin/))?\S*/bin/([\w.-]+)")
 
@@ -108,5 +109,5 @@ def shown(contender: Contender, work: Path) -> str:
     """Return a command as a person may read it, without the paths of this machine."""
     command = contender.command
     text = command[2] if command[0] == "sh" else shlex.join(command)
-    text = text.replace(str(work), "WORK").replace(f"{FOLDER.parents[1]}/bench", "bench")
+    text = text.replace(str(work), "WORK").replace(f"{_ROOT}/", "")
     return _PROGRAM.sub(r"\1", text).replace("|", "\\|")

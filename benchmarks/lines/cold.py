@@ -37,21 +37,11 @@ def many(ground: Ground) -> Iterator[Comparison]:
         Peer(contender=read_loop(ground, project)),
         *slow,
     )
-    static = ground.servers.static
-    absent = "" if static else "nginx is not installed"
-    environ = {"AWS_ENDPOINT_URL_S3": static.endpoint if static else ""}
+    floor = _at_nginx(ground, read_loop(ground, project))
     yield Comparison(
         what=f"cold `sync`, {objects.what}, nginx",
-        ours=replace(cold_sync(ground, project), environ=environ, absent=absent),
-        peers=(
-            Peer(
-                contender=replace(
-                    read_loop(ground, project), environ=environ, absent=absent
-                ),
-                target=1.5,
-                stretch=1.2,
-            ),
-        ),
+        ours=_at_nginx(ground, cold_sync(ground, project)),
+        peers=(Peer(contender=floor, target=1.5, stretch=1.2),),
         pinned=objects.pinned,
     )
     yield Comparison(
@@ -172,6 +162,14 @@ def _from_s3(
         pinned=objects.pinned,
         endpoint=ground.servers.s3.endpoint,
     )
+
+
+def _at_nginx(ground: Ground, contender: Contender) -> Contender:
+    """Let a contender read from nginx what is in S3 too."""
+    static = ground.servers.static
+    if static is None:
+        return replace(contender, absent="nginx is not installed")
+    return replace(contender, environ={"AWS_ENDPOINT_URL_S3": static.endpoint})
 
 
 def cold_sync(ground: Ground, project: Project, *options: str) -> Contender:
