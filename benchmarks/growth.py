@@ -10,7 +10,7 @@ from benchmarks import data
 from benchmarks.ground import Ground
 from benchmarks.lines.cold import cold_sync
 from benchmarks.lines.locks import diff, lock_text, long_lock
-from benchmarks.lines.resting import resting_project
+from benchmarks.lines.resting import at_rest, resting_project
 from benchmarks.timing import Contender, RunError, race
 
 _ROUNDS = 3
@@ -99,7 +99,7 @@ def _on_locks(ground: Ground, count: int) -> dict[str, Contender]:
 
 def _at_rest(ground: Ground, count: int) -> dict[str, Contender]:
     project, _ = resting_project(ground, count)
-    return {"no-op sync": ground.artlock("artlock sync", "sync", project=project)}
+    return {"no-op sync": at_rest(ground, "sync", project)}
 
 
 def _from_s3(ground: Ground, count: int) -> dict[str, Contender]:

@@ -22,7 +22,7 @@ def resting(ground: Ground) -> Iterator[Comparison]:
     for command in ("sync", "status"):
         yield Comparison(
             what=f"no-op `{command}`, {count:,} files",
-            ours=ground.artlock(f"artlock {command}", command, project=project),
+            ours=at_rest(ground, command, project),
             peers=(Peer(contender=git, target=1.0, stretch=0.5),),
         )
 
@@ -33,7 +33,7 @@ def resting_million(ground: Ground) -> Iterator[Comparison]:
     project, _ = resting_project(ground, count)
     yield Comparison(
         what=f"memory of a no-op `sync`, {count:,} files",
-        ours=ground.artlock("artlock sync", "sync", project=project),
+        ours=at_rest(ground, "sync", project),
         limits=(Limit(of="peak", target=_MILLION_LIMIT),),
     )
 
@@ -46,8 +46,23 @@ def resting_project(ground: Ground, count: int) -> tuple[Project, Path]:
         data.make_files(source, data.small_files(count, data.TINY), seed="resting")
     project = ground.project(f"resting-{count}", f"{source.as_uri()}/")
     if not is_made:
-        ground.do(*ARTLOCK, "sync", "--link-mode", "hardlink", folder=project.folder)
+        ground.do(
+            *(*ARTLOCK, "sync", "--link-mode", "hardlink"),
+            folder=project.folder,
+            environ=_own_cache(ground),
+        )
     return project, source
+
+
+def at_rest(ground: Ground, command: str, project: Project) -> Contender:
+    """Return a command in a project of ``resting_project``."""
+    name, environ = f"artlock {command}", _own_cache(ground)
+    return ground.artlock(name, command, project=project, environ=environ)
+
+
+def _own_cache(ground: Ground) -> dict[str, str]:
+    # A cold sync puts the other one aside.
+    return {"ARTLOCK_CACHE_DIR": str(ground.folder / "resting-cache")}
 
 
 def commit_all(ground: Ground, folder: Path) -> None:
