@@ -9,6 +9,9 @@ PINNED := --quiet --require-hashes --only-binary :all:
 # UPGRADE=1 moves every pin; without it only what pyproject.toml changed moves.
 UPGRADE ?=
 
+# WRITE=1 puts what `make bench` measured into docs/benchmarks; the machine should be quiet.
+WRITE ?=
+
 # How long, how and what `make torture` breaks.
 MINUTES ?= 10
 SEED ?= 1
@@ -19,10 +22,10 @@ ONLY ?=
 COVERED := artlock/model/*,artlock/formats/*,artlock/cache/*,artlock/fs/*
 
 .DELETE_ON_ERROR:
-.PHONY: help venv test covered check fix demo bench torture wheel constraints clean
+.PHONY: help venv test covered check fix demo bench bench-full nginx torture wheel constraints clean
 
 help: ## Say what the verbs do
-	@sed -nE 's/^([a-z]+):.*## (.*)/\1|\2/p' Makefile | awk -F'|' '{ printf "make %-12s %s\n", $$1, $$2 }'
+	@sed -nE 's/^([a-z-]+):.*## (.*)/\1|\2/p' Makefile | awk -F'|' '{ printf "make %-12s %s\n", $$1, $$2 }'
 
 venv: $(VENV)/editable ## Make .venv: everything pinned, and artlock as it lies here
 
@@ -63,8 +66,18 @@ demo: venv ## Show artlock at work against servers on this machine
 torture: venv ## Break things at random for MINUTES, and count what came of it
 	$(BIN)/python -m torture --minutes $(MINUTES) --seed $(SEED) --jobs $(JOBS) --only '$(ONLY)'
 
-bench: venv ## Measure artlock beside its peers
-	$(BIN)/python -m benchmarks
+# Peers get environments of their own in build/peers. nginx is not in any package of Python's.
+bench: venv nginx ## Measure artlock beside its peers: 15 minutes at most
+	$(BIN)/python -m benchmarks $(if $(WRITE),--write)
+
+bench-full: venv nginx ## The same with more and larger data: hours
+	$(BIN)/python -m benchmarks --form full $(if $(WRITE),--write)
+
+nginx:
+	@command -v nginx >/dev/null || [ -x /usr/sbin/nginx ] || { \
+	  [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq && \
+	  DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends nginx-light; \
+	} || echo "nginx is not there and was not installed: its line is left out" >&2
 
 # The fresh environment gets what the wheel itself asks for, in the pinned versions.
 wheel: venv ## Build the wheel and try it in an environment of its own
@@ -82,7 +95,12 @@ constraints: venv ## Pin anew after a change of pyproject.toml; UPGRADE=1 moves 
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url \
 	  --python-version 3.11 --group dev --group demo --group bench --group torture $(if $(UPGRADE),--upgrade) \
 	  --custom-compile-command 'make constraints' --output-file constraints.txt pyproject.toml
-	! grep -nE '://|^/|[ =]/' constraints.txt
+	for peer in awscli comet dvc wandb; do \
+	  $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url \
+	    --python-version 3.11 $(if $(UPGRADE),--upgrade) --custom-compile-command 'make constraints' \
+	    --output-file benchmarks/peers/$$peer.txt benchmarks/peers/$$peer.in || exit; \
+	done
+	! grep -nE '://|^/|[ =]/' constraints.txt benchmarks/peers/*.txt
 
 clean: ## Remove what the verbs made
 	rm -rf $(VENV) build dist .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache

@@ -4,14 +4,19 @@ import re
 import tomllib
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 PIN = re.compile(r"([a-z0-9._-]+)==\S+")
 HASH = re.compile(r"--hash=sha256:[0-9a-f]{64}")
 
 
-def pinned() -> dict[str, str]:
-    """Return what constraints.txt says of each distribution."""
-    text = (ROOT / "constraints.txt").read_text("utf-8")
+PEERS = sorted((ROOT / "benchmarks" / "peers").glob("*.in"))
+
+
+def pinned(path: Path = ROOT / "constraints.txt") -> dict[str, str]:
+    """Return what a file of pins says of each distribution."""
+    text = path.read_text("utf-8")
     lines = [line for line in text.splitlines() if not line.lstrip().startswith("#")]
     logical = "\n".join(lines).replace("\\\n", " ").splitlines()
     found = {}
@@ -25,6 +30,14 @@ def pinned() -> dict[str, str]:
 def test_5_28_every_distribution_has_one_version_and_hashes() -> None:
     pins = pinned()
     assert len(pins) > 50
+    assert [name for name, line in pins.items() if not HASH.search(line)] == []
+
+
+@pytest.mark.parametrize("asked", PEERS, ids=lambda path: path.stem)
+def test_5_28_the_environments_of_peers_too(asked: Path) -> None:
+    pins = pinned(asked.with_suffix(".txt"))
+    names = {re.split(r"\W", name)[0] for name in asked.read_text("utf-8").split()}
+    assert names - {re.split(r"\W", name)[0] for name in pins} == set()
     assert [name for name, line in pins.items() if not HASH.search(line)] == []
 
 
