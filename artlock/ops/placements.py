@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from artlock.errors import PolicyError, UnsafePathError
+from artlock.errors import PolicyError, UnsafePathError, WorkspaceError
+from artlock.fs.problems import raising
 from artlock.model.lock import Kind
 from artlock.model.paths import MAX_PATH_BYTES, fold
 from artlock.model.plan import Placement
@@ -51,6 +52,7 @@ def refuse_overlap(project: Project, artifact: Artifact) -> None:
 
     Raises:
         PolicyError: It does.
+        WorkspaceError: Where it leads cannot be seen.
     """
     cache = project.runtime.cache_root
     place = project.root / artifact.folder
@@ -111,8 +113,11 @@ def one_name(one: str, other: str) -> UnsafePathError:
 
 
 def _overlap(one: Path, other: Path) -> bool:
-    is_nested = _nest(str(one), str(other))
-    return is_nested or _nest(os.path.realpath(one), os.path.realpath(other))
+    if _nest(str(one), str(other)):
+        return True
+    # A link that is gone by the time it is read: somebody changes the folder right now.
+    with raising(WorkspaceError, f"cannot look where `{one}` leads"):
+        return _nest(os.path.realpath(one), os.path.realpath(other))
 
 
 def _nest(one: str, other: str) -> bool:

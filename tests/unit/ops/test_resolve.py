@@ -3,6 +3,7 @@ import random
 import shutil
 from collections.abc import Iterator
 from datetime import datetime
+from pathlib import Path
 
 import pytest
 
@@ -375,6 +376,28 @@ def test_2_26_a_link_does_not_hide_that_places_overlap(bench: Workbench) -> None
     bench.declare(data=f"{link.as_uri()}/")
     with pytest.raises(PolicyError, match="overlaps with its own source"):
         bench.update()
+
+
+def test_2_12_a_link_that_goes_while_it_is_read_is_no_defect(
+    bench: Workbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.put(a="1")
+    bench.declare_files()
+    bench.resolve()
+    place = bench.root / "data/data"
+    place.parent.mkdir(exist_ok=True)
+    place.symlink_to(bench.source)
+    read = os.readlink
+
+    def gone(path: str, **how: int) -> str:
+        if Path(path) == place:
+            place.unlink(missing_ok=True)
+        return read(path, **how)
+
+    monkeypatch.setattr(os, "readlink", gone)
+    with pytest.raises(WorkspaceError, match="cannot look where"):
+        bench.sync()
+    assert bench.sync().plan.write
 
 
 def test_5_1_a_source_outside_of_the_policy_is_not_asked(
