@@ -27,7 +27,6 @@ _BINARY = getattr(os, "O_BINARY", 0)
 _NOT_EMPTY = frozenset({errno.ENOTEMPTY, errno.EEXIST, errno.EBUSY})
 """What a folder answers that holds something, or on which something is mounted."""
 _READ = os.O_RDONLY | _NO_FOLLOW | getattr(os, "O_NONBLOCK", 0) | _BINARY
-_CREATE = os.O_RDWR | os.O_CREAT | os.O_EXCL | _NO_FOLLOW | _BINARY
 
 
 class Root:

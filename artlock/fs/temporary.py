@@ -33,7 +33,6 @@ _GRACE_ELSEWHERE_S = 24 * 3600.0
 BESIDE = ".artlock-"
 """How the names of temporary files begin that do not lie in a folder of their own."""
 _NAME = re.compile(r"([0-9a-f]{8})-([0-9a-f]+)-[0-9a-f]+-[0-9a-f]+")
-
 _MARK = re.compile(r"\.(none|[0-9a-f]+-[0-9a-f]+--?[0-9a-f]+)\Z")
 
 
