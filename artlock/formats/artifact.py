@@ -13,6 +13,7 @@ from artlock.model.manifest import (
     Artifact,
     ChecksumPolicy,
     Declaration,
+    MergePolicy,
     problem_with_name,
 )
 from artlock.model.paths import collisions, problem_with, problem_with_target
@@ -35,6 +36,7 @@ ARTIFACT_KEYS = (
     "rename",
     "portable",
     "mirrors",
+    "merge",
     "description",
     "meta",
     *ACCESS_KEYS,
@@ -83,6 +85,7 @@ def read_artifact(
     path = _path(table)
     groups = table.texts("groups", problem_with_name)
     mirrors = _mirrors(table, uri)
+    merge = table.choice("merge", MergePolicy)
     description = table.prose("description")
     table.entries("meta")
     if uri is None:
@@ -112,6 +115,7 @@ def read_artifact(
         link=link,
         link_if_denied=fallback is _Fallback.LINK,
         mirrors=mirrors,
+        merge=merge or MergePolicy.ROWS,
         access=access,
         description=description,
     )

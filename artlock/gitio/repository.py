@@ -1,4 +1,4 @@
-"""Questions to git about a project: read-only, bounded in time, without a shell.
+"""Questions to git about a project: bounded in time, without a shell.
 
 git is found once, by its absolute path, and never in the folder that artlock was started in
 (hazard 5.15). A question that git answers with "no" is an answer; everything else that goes
@@ -45,12 +45,12 @@ def repository_root(path: Path) -> Path | None:
     Raises:
         GitError: git is absent, took too long, or refuses the repository.
     """
-    answer = _run(path, ["rev-parse", "--show-toplevel"])
+    answer = run_git(path, ["rev-parse", "--show-toplevel"])
     if answer.returncode == 0:
         return Path(os.fsdecode(answer.stdout.removesuffix(b"\n")))
     if any(phrase in answer.stderr for phrase in _OUTSIDE):
         return None
-    raise _failure(answer, "cannot find the repository")
+    raise failure(answer, "cannot find the repository")
 
 
 def read_at(root: Path, revision: str, path: str) -> bytes | None:
@@ -65,15 +65,15 @@ def read_at(root: Path, revision: str, path: str) -> bytes | None:
         GitError: No such revision, git is absent, or this is not a repository.
     """
     commit = _commit(root, revision)
-    listed = _run(root, ["ls-tree", "-z", commit, "--", path])
+    listed = run_git(root, ["ls-tree", "-z", commit, "--", path])
     if listed.returncode != 0:
-        raise _failure(listed, f"cannot look into `{revision}`")
+        raise failure(listed, f"cannot look into `{revision}`")
     digest = _file_in(listed.stdout, path)
     if digest is None:
         return None
-    answer = _run(root, ["cat-file", "blob", digest])
+    answer = run_git(root, ["cat-file", "blob", digest])
     if answer.returncode != 0:
-        raise _failure(answer, f"cannot read `{path}` at `{revision}`")
+        raise failure(answer, f"cannot read `{path}` at `{revision}`")
     return answer.stdout
 
 
@@ -97,24 +97,24 @@ def versions_of(root: Path, path: str, *, every_commit: bool) -> tuple[str, ...]
     if every_commit:
         # Without the simplification that passes over a side whose changes a merge dropped.
         query = ["rev-list", "--all", "HEAD", "--full-history", "--objects", "--", path]
-        answer = _run(root, query)
+        answer = run_git(root, query)
         if answer.returncode != 0 and b"HEAD" in answer.stderr:  # no commit yet
-            answer = _run(root, [part for part in query if part != "HEAD"])
+            answer = run_git(root, [part for part in query if part != "HEAD"])
         if answer.returncode != 0:
-            raise _failure(answer, f"cannot list the history of `{path}`")
+            raise failure(answer, f"cannot list the history of `{path}`")
         lines = [line.split(b" ", 1) for line in answer.stdout.splitlines()]
         wanted = os.fsencode(path)
         return tuple(
             sorted({line[0].decode("ascii") for line in lines if line[1:] == [wanted]})
         )
-    refs = _run(root, ["for-each-ref", "--format=%(objectname)"])
+    refs = run_git(root, ["for-each-ref", "--format=%(objectname)"])
     if refs.returncode != 0:
-        raise _failure(refs, "cannot list the refs")
+        raise failure(refs, "cannot list the refs")
     names = [*refs.stdout.decode("ascii").split(), "HEAD"]
     asked = b"".join(os.fsencode(f"{name}:{path}\n") for name in names)
-    answer = _run(root, ["cat-file", "--batch-check"], stdin=asked)
+    answer = run_git(root, ["cat-file", "--batch-check"], stdin=asked)
     if answer.returncode != 0:
-        raise _failure(answer, f"cannot look for `{path}` at the refs")
+        raise failure(answer, f"cannot look for `{path}` at the refs")
     found = [line.split(b" ") for line in answer.stdout.splitlines()]
     return tuple(
         sorted({line[0].decode("ascii") for line in found if line[1:2] == [b"blob"]})
@@ -127,9 +127,9 @@ def read_version(root: Path, name: str) -> bytes:
     Raises:
         GitError: git cannot read it: a partial clone may lack it.
     """
-    answer = _run(root, ["cat-file", "blob", name])
+    answer = run_git(root, ["cat-file", "blob", name])
     if answer.returncode != 0:
-        raise _failure(answer, f"cannot read the object `{name}`")
+        raise failure(answer, f"cannot read the object `{name}`")
     return answer.stdout
 
 
@@ -152,12 +152,12 @@ def _commit(root: Path, revision: str) -> str:
         "--end-of-options",
         f"{revision}^{{commit}}",
     ]
-    answer = _run(root, query)
+    answer = run_git(root, query)
     # A name may also exclude commits, or mean several.
     if answer.returncode == 0 and _OBJECT_NAME.fullmatch(answer.stdout):
         return answer.stdout.decode("ascii").strip()
     if answer.returncode == _ABSENT and answer.stderr:
-        raise _failure(answer, f"cannot look up `{revision}`")
+        raise failure(answer, f"cannot look up `{revision}`")
     raise _unknown(revision)
 
 
@@ -176,9 +176,9 @@ def is_tracked(root: Path, path: str) -> bool:
     Raises:
         GitError: git is absent, or this is not a repository.
     """
-    answer = _run(root, ["ls-files", "-z", "--", path])
+    answer = run_git(root, ["ls-files", "-z", "--", path])
     if answer.returncode != 0:
-        raise _failure(answer, f"cannot tell whether `{path}` is tracked")
+        raise failure(answer, f"cannot tell whether `{path}` is tracked")
     return bool(answer.stdout)
 
 
@@ -194,19 +194,30 @@ def is_ignored(root: Path, path: str) -> bool:
         GitError: git is absent, or this is not a repository.
     """
     # This command knows no literal paths; one that starts with a dot has no magic.
-    answer = _run(root, ["check-ignore", "--quiet", "--", f"./{path}"], options=())
+    answer = run_git(root, ["check-ignore", "--quiet", "--", f"./{path}"], options=())
     if answer.returncode in {0, 1}:
         return answer.returncode == 0
-    raise _failure(answer, f"cannot tell whether `{path}` is ignored")
+    raise failure(answer, f"cannot tell whether `{path}` is ignored")
 
 
-def _run(
+def run_git(
     folder: Path,
     arguments: Sequence[str],
     *,
     options: Sequence[str] = ("--literal-pathspecs",),
     stdin: bytes = b"",
 ) -> subprocess.CompletedProcess[bytes]:
+    """Run git in a folder, and return its answer, whatever it is.
+
+    Args:
+        folder: Where.
+        arguments: The command and what belongs to it.
+        options: Of git itself.
+        stdin: What it reads.
+
+    Raises:
+        GitError: git is absent, cannot be run there, or took too long.
+    """
     # A file system monitor is a program that the repository's configuration names.
     always = ["--no-pager", "-c", "core.fsmonitor=false"]
     command = [_git(), *always, *options, *arguments]
@@ -257,7 +268,8 @@ def _found(search: str) -> str:
     raise GitError("git is not installed, or not on `PATH`", hint="install git")  # noqa: EM101, TRY003 - one fact
 
 
-def _failure(answer: subprocess.CompletedProcess[bytes], what: str) -> GitError:
+def failure(answer: subprocess.CompletedProcess[bytes], what: str) -> GitError:
+    """Return the error for what git refused, with its own first line as the reason."""
     lines = answer.stderr.decode(errors="replace").splitlines()
     reason = next((line for line in lines if line.strip()), "git gave no reason")
     for prefix in ("fatal: ", "error: "):

@@ -45,6 +45,13 @@ class ChecksumPolicy(StrEnum):
     BLAKE3 = "blake3"
 
 
+class MergePolicy(StrEnum):
+    """How two branches' rows of one artifact become one."""
+
+    ROWS = "rows"
+    ATOMIC = "atomic"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Access:
     """How to reach a source. From a repository these are inert until they are trusted.
@@ -114,6 +121,7 @@ class Artifact:
         link: Record the source as a string; never look inside.
         link_if_denied: The same, but only where credentials are missing or refused.
         mirrors: Other places that hold the same tree; used only if the pinned one fails.
+        merge: Whether a merge may put rows of both sides side by side.
     """
 
     name: str
@@ -123,6 +131,7 @@ class Artifact:
     link: bool = False
     link_if_denied: bool = False
     mirrors: tuple[Uri, ...] = ()
+    merge: MergePolicy = MergePolicy.ROWS
     access: Access = field(default_factory=Access)
     description: str | None = None
 

@@ -25,7 +25,11 @@ if TYPE_CHECKING:
 
     from artlock.ops.runtime import Runtime
 
-_ATTRIBUTES = (f"{LOCKFILE} text eol=lf linguist-generated",)
+_ATTRIBUTES = (
+    f"{LOCKFILE} text eol=lf linguist-generated",
+    f"{LOCKFILE} merge=artlock diff=artlock",
+)
+"""The second line does nothing before `artlock git install`."""
 _IGNORED = (f"/{DEFAULT_FOLDER}/", f"/{STATE}/")
 
 
@@ -78,15 +82,21 @@ def start_project(folder: Path, *, name: str | None = None) -> tuple[str, ...]:
     if (folder / MANIFEST).exists():
         message = f"there is an `{MANIFEST}` here already"
         raise ManifestError(message, hint="run `artlock add URI`")
-    written = [
-        file
-        for file, lines in ((".gitattributes", _ATTRIBUTES), (".gitignore", _IGNORED))
-        if _add_lines(folder / file, lines)
-    ]
+    written = [".gitattributes"] if add_attributes(folder) else []
+    written += [".gitignore"] if _add_lines(folder / ".gitignore", _IGNORED) else []
     text = initial_manifest(name or project_name(folder.name))
     parse_manifest(text)
     _write(folder / MANIFEST, text.encode())
     return (MANIFEST, *written)
+
+
+def add_attributes(folder: Path) -> bool:
+    """Tell git how to treat the lockfile of a folder; tell whether that was new.
+
+    Raises:
+        WorkspaceError: ``.gitattributes`` cannot be read or written.
+    """
+    return _add_lines(folder / ".gitattributes", _ATTRIBUTES)
 
 
 def add(

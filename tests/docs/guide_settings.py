@@ -151,6 +151,28 @@ SETTINGS = {
         put={"public": {"stations/list.csv": b"station\n1\n"}},
         signed=False,
     ),
+    "merge-two-branches.md": Setting(
+        before=(
+            *_LOCAL,
+            'artlock add "${PWD%/*}/source/" --name numbers',
+            "git add .",
+            "git commit -q -m First",
+            "git checkout -q -b other",
+            "printf three > ../source/three.txt",
+            "artlock update",
+            "git commit -q -a -m Three",
+            "git checkout -q main",
+            "git checkout -q -b rival",
+            "rm ../source/three.txt",
+            "printf 33333 > ../source/two.txt",
+            "artlock update",
+            "git commit -q -a -m Rival",
+            "git checkout -q main",
+            "printf 2222 > ../source/two.txt",
+            "artlock update",
+            "git commit -q -a -m Mine",
+        )
+    ),
     "review-a-lockfile-change.md": Setting(
         before=(
             *_LOCAL,

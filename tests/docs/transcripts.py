@@ -12,12 +12,12 @@ import os
 import re
 import shlex
 import subprocess
-import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from testbed.guards import isolate
+from tests.programs import path_with_artlock
 
 _BLOCK = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _MOMENT = re.compile(r"\b20[0-9]{6}T[0-9]{6}\b")
@@ -81,22 +81,14 @@ class Session:
 
     def __init__(self, folder: Path, variables: Mapping[str, str] | None = None) -> None:
         home = folder.parent / "home"
-        programs = folder.parent / "bin"
-        for made in (folder, home, programs):
+        for made in (folder, home):
             made.mkdir(parents=True, exist_ok=True)
-        shim = programs / "artlock"
-        shim.write_text(f'#!/bin/sh\nexec {sys.executable} -P -m artlock "$@"\n')
-        shim.chmod(0o755)
         environment = dict(os.environ)
         isolate(environment, home)
-        path = f"{programs}{os.pathsep}{environment['PATH']}"
-        here = str(Path(__file__).parents[2])
-        told = environment.get("PYTHONPATH", "")
         self._environment = {
             **environment,
             **(variables or {}),
-            "PATH": path,
-            "PYTHONPATH": f"{here}{os.pathsep}{told}" if told else here,
+            "PATH": path_with_artlock(folder.parent / "bin"),
             "LC_ALL": "C.UTF-8",
         }
         self._state = folder.parent / "state.sh"

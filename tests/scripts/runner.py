@@ -85,9 +85,9 @@ from artlock.stores.http import HttpStore
 from artlock.stores.transfer import clients
 from testbed.faults import Fault, s3_error
 from tests.defaults import set_default
+from tests.programs import REPOSITORY, path_with_artlock
 from tests.scripts.places import S3, Buckets, Places, interrupting
 
-REPOSITORY = Path(__file__).parents[2]
 _SECTION = re.compile(r"^-- (\S+) --$", re.MULTILINE)
 _VARIABLE = re.compile(r"\$([A-Z][A-Z0-9_]*)")
 _NUMBERS = frozenset({"status", "after", "offset", "claims", "seconds"})
@@ -179,6 +179,7 @@ class Transcript:
         (self.folder / "files").mkdir()
         self.monkeypatch.chdir(project)
         self.monkeypatch.setenv("ARTLOCK_CACHE_DIR", str(self.folder / "cache"))
+        self.monkeypatch.setenv("PATH", path_with_artlock(self.folder / "bin"))
         settings = Path(os.environ["XDG_CONFIG_HOME"]) / "artlock" / "config.toml"
         settings.parent.mkdir(parents=True)
         settings.write_text('allow-private-hosts = ["127.0.0.1"]\n')

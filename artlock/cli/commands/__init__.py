@@ -22,6 +22,7 @@ SUMMARIES = {
     "digest": "Print the content digest and the pin digest.",
     "cache": "Look at the cache, check it, make room.",
     "gc": "Remove what no project needs from the cache.",
+    "git": "Let git merge lockfiles by artifact and path.",
     "trust": "Trust this project's endpoints and identities.",
     "doctor": "Tell what this machine can reach, and what is missing.",
     "fmt": "Write both files in canonical form.",
@@ -66,6 +67,8 @@ def load(name: str) -> click.Command | None:
             from artlock.cli.commands.cache import cache as found
         case "gc":
             from artlock.cli.commands.gc import gc as found
+        case "git":
+            from artlock.cli.commands.git import git as found
         case "trust":
             from artlock.cli.commands.trust import trust as found
         case "doctor":
