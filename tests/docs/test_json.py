@@ -1,5 +1,6 @@
 import re
 from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -32,10 +33,17 @@ def _documented() -> dict[str, set[str]]:
     }
     shared = {key: tables[heading] for heading, key in _SHARED.items()}
     return {
-        heading: keys.union(*(shared[k] for k in keys & shared.keys()), {"schema"})
+        heading: keys.union(*_spelled_out(keys, shared), {"schema"})
         for heading, keys in tables.items()
         if heading.startswith("artlock.")
     }
+
+
+def _spelled_out(keys: set[str], shared: dict[str, set[str]]) -> Iterator[set[str]]:
+    """Yield the keys of shared parts, each below the key that has it."""
+    for key in keys:
+        above, _, last = key.rpartition(".")
+        yield {f"{above}.{inner}" if above else inner for inner in shared.get(last, ())}
 
 
 @pytest.mark.slow

@@ -17,6 +17,8 @@ SUMMARIES = {
     "sync": "Make the workspace what the lockfile says.",
     "status": "Tell what differs from the lockfile: files, or sources.",
     "diff": "Show what changed between two lockfiles.",
+    "log": "Show the commits that changed what is locked.",
+    "why": "Say where a file or a digest comes from.",
     "ls": "List what is locked.",
     "verify": "Read bytes again and compare them with the lockfile.",
     "digest": "Print the content digest and the pin digest.",
@@ -57,6 +59,10 @@ def load(name: str) -> click.Command | None:
             from artlock.cli.commands.status import status as found
         case "diff":
             from artlock.cli.commands.diff import diff as found
+        case "log":
+            from artlock.cli.commands.log import log as found
+        case "why":
+            from artlock.cli.commands.why import why as found
         case "ls":
             from artlock.cli.commands.ls import ls as found
         case "verify":

@@ -65,18 +65,21 @@ def diff(
     return EXIT_NO if exit_code and changes else EXIT_OK
 
 
-def show_changes(output: Output, changes: Sequence[Change], *, rows: bool) -> None:
+def show_changes(
+    output: Output, changes: Sequence[Change], *, rows: bool, indent: str = ""
+) -> None:
     """Print the totals of each artifact, and its rows below if asked for."""
     for name, group in groupby(changes, key=lambda change: change.artifact):
         members = list(group)
-        output.data(f"{output.styled(name, bold=True)}: {summary(members)}")
+        output.data(f"{indent}{output.styled(name, bold=True)}: {summary(members)}")
         if not rows:
             continue
         for change in members:
             if not change.path:
                 continue
             letter = output.styled(change.kind, fg=_COLORS[change.kind])
-            output.data(f"  {letter} {output.styled(change.path)}  {_sizes(change)}")
+            told = f"{output.styled(change.path)}  {_sizes(change)}"
+            output.data(f"{indent}  {letter} {told}")
 
 
 def summary(changes: Sequence[Change]) -> str:
