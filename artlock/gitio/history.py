@@ -18,8 +18,11 @@ _AS_ASKED = (
     "--literal-pathspecs",
     *("-c", "log.follow=false"),
     *("-c", "log.showSignature=false"),
+    *("-c", "log.showRoot=true"),
+    *("-c", "log.diffMerges=separate"),
+    *("-c", "i18n.logOutputEncoding=UTF-8"),
 )
-"""Whatever a person's settings add to a log."""
+"""Whatever a person's settings say of a log."""
 _RAW = ":"
 """Begins what git says of one changed file: modes, object names, letter."""
 _GONE = frozenset("0")

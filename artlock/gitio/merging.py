@@ -1,7 +1,9 @@
-"""git's own merge of text, and the settings by which git calls artlock's."""
+"""The settings by which git calls artlock, and the commits that it is about to merge."""
 
 from __future__ import annotations
 
+import os
+import re
 from typing import TYPE_CHECKING
 
 from artlock.gitio.repository import failure, run_git
@@ -10,36 +12,15 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-_TOO_MANY = 127
-"""git tells the number of conflicts by its exit code, and no more than this."""
+_MERGED = re.compile(r"GITHEAD_([0-9a-f]{40,64})")
+"""How `git merge` tells its drivers which commits it merges."""
+_OTHER_SIDES = ("MERGE_HEAD", "CHERRY_PICK_HEAD", "REBASE_HEAD")
 
 
-def merge_text(
-    base: Path, ours: Path, theirs: Path, *, size: int, labels: tuple[str, str]
-) -> tuple[bytes, bool]:
-    """Merge three files by their lines, as git does without a merge driver.
-
-    Args:
-        base: What both sides began as.
-        ours: One side.
-        theirs: The other.
-        size: Of conflict markers.
-        labels: Names of the two sides.
-
-    Returns:
-        The text, and whether it has no conflict.
-
-    Raises:
-        GitError: git is absent, or cannot merge them.
-    """
-    mine, other = labels
-    options = ["--stdout", "--quiet", f"--marker-size={size}"]
-    names = [word for label in (mine, "base", other) for word in ("-L", label)]
-    files = [str(path.absolute()) for path in (ours, base, theirs)]
-    answer = run_git(ours.absolute().parent, ["merge-file", *options, *names, *files])
-    if not 0 <= answer.returncode <= _TOO_MANY:
-        raise failure(answer, "cannot merge the text")
-    return answer.stdout, answer.returncode == 0
+def merged_commits() -> list[str]:
+    """Return revisions that may be the sides of the merge that git is in the middle of."""
+    found = (_MERGED.fullmatch(name) for name in os.environ)
+    return ["HEAD", *sorted(match[1] for match in found if match), *_OTHER_SIDES]
 
 
 def configure(root: Path, settings: Sequence[tuple[str, str]]) -> list[str]:

@@ -11,6 +11,7 @@ import os
 import re
 import shutil
 import subprocess
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -51,6 +52,43 @@ def repository_root(path: Path) -> Path | None:
     if any(phrase in answer.stderr for phrase in _OUTSIDE):
         return None
     raise failure(answer, "cannot find the repository")
+
+
+def work_tree(path: Path) -> Path:
+    """Return the top of the work tree that ``path`` is in.
+
+    Raises:
+        GitError: It is in none; or as ``repository_root``.
+    """
+    root = repository_root(path)
+    if root is None:
+        message = f"`{path}` is in no git repository"
+        raise GitError(message, hint="run `git init`, and commit `artifacts.lock`")
+    return root
+
+
+def has_commit(root: Path) -> bool:
+    """Tell whether ``HEAD`` is a commit: in a new repository it is none yet.
+
+    Raises:
+        GitError: git is absent, or took too long.
+    """
+    return run_git(root, ["rev-parse", "--verify", "--quiet", "HEAD"]).returncode == 0
+
+
+def cut_commits(root: Path) -> frozenset[str]:
+    """Return the commits of a shallow clone whose parents it does not have.
+
+    Raises:
+        GitError: git is absent, or cannot tell.
+    """
+    answer = run_git(root, ["rev-parse", "--git-path", "shallow"])
+    if answer.returncode != 0:
+        raise failure(answer, "cannot tell whether the clone is shallow")
+    path = root / os.fsdecode(answer.stdout.removesuffix(b"\n"))
+    with suppress(FileNotFoundError):
+        return frozenset(path.read_text("ascii").split())
+    return frozenset()
 
 
 def read_at(root: Path, revision: str, path: str) -> bytes | None:

@@ -10,20 +10,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
-from artlock.errors import PolicyError, UnsafePathError
+from artlock.errors import LockfileError, PolicyError, UnsafePathError
 from artlock.model.lock import Kind, LockedArtifact, LockedObject, Lockfile
 from artlock.model.safety import check_artifact
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
-
-    from artlock.model.manifest import Declaration
+    from collections.abc import Collection, Iterator, Sequence
 
 T = TypeVar("T")
-
-
-class MergeError(Exception):
-    """Two sides whose values this version cannot put together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +81,12 @@ class Merge:
 
 
 def merge(
-    base: Lockfile, ours: Lockfile, theirs: Lockfile, *, atomic: Collection[str] = ()
+    base: Lockfile,
+    ours: Lockfile,
+    theirs: Lockfile,
+    *,
+    atomic: Collection[str] = (),
+    unknown: Collection[str] = (),
 ) -> Merge:
     """Merge two lockfiles that began as one.
 
@@ -96,16 +95,23 @@ def merge(
         ours: One side.
         theirs: The other.
         atomic: Artifacts of which no version may have rows of both sides.
+        unknown: Artifacts of which nobody knows how they began: they are alike on both
+            sides, or in conflict.
 
     Raises:
-        MergeError: Both changed a key that this version does not know, in different ways.
+        LockfileError: Both changed a key that this version does not know, in different
+            ways.
     """
-    names = {a.name for lock in (ours, theirs) for a in lock.artifacts}
-    found = (
-        _artifact(name, base.get(name), ours.get(name), theirs.get(name), atomic)
-        for name in sorted(names)
-    )
-    return Merge(_top(base, ours, theirs), tuple(item for item in found if item))
+    found: list[MergedArtifact | ArtifactConflict] = []
+    for name in sorted({a.name for lock in (ours, theirs) for a in lock.artifacts}):
+        sides = ours.get(name), theirs.get(name)
+        if name in unknown and sides[0] != sides[1]:
+            found.append(ArtifactConflict(name, *sides))
+            continue
+        merged = _artifact(name, base.get(name), *sides, is_atomic=name in atomic)
+        if merged is not None:
+            found.append(merged)
+    return Merge(_top(base, ours, theirs), tuple(found))
 
 
 def _top(base: Lockfile, ours: Lockfile, theirs: Lockfile) -> Lockfile:
@@ -115,8 +121,8 @@ def _top(base: Lockfile, ours: Lockfile, theirs: Lockfile) -> Lockfile:
         sides = before.get(key), mine.get(key), other.get(key)
         is_one_sided, value = _chosen(*sides)
         if not is_one_sided:
-            reason = f"both changed `{key}`"
-            raise MergeError(reason)
+            message = f"both sides changed `{key}`, which this artlock does not know"
+            raise LockfileError(message, hint="upgrade artlock")
         if value is not None:
             extra[key] = value
     revision = max(ours.revision, theirs.revision)
@@ -135,24 +141,38 @@ def _artifact(
     base: LockedArtifact | None,
     ours: LockedArtifact | None,
     theirs: LockedArtifact | None,
-    atomic: Collection[str],
+    *,
+    is_atomic: bool,
 ) -> MergedArtifact | ArtifactConflict | None:
     is_one_sided, chosen = _chosen(base, ours, theirs)
     if is_one_sided:
         return None if chosen is None else MergedArtifact(chosen)
     conflict = ArtifactConflict(name, ours, theirs)
-    if ours is None or theirs is None or name in atomic:
+    if ours is None or theirs is None or is_atomic:
         return conflict
     head = _head(base, ours, theirs)
     if head is None:
         return conflict
     rows, conflicts = _rows(base.objects if base else (), ours.objects, theirs.objects)
-    merged = replace(head, objects=rows)
-    try:
-        check_artifact(merged)
-    except (PolicyError, UnsafePathError):
+    if not all(_is_allowed(head, side) for side in _sides(rows, conflicts)):
         return conflict  # each side is right, and both together are not
-    return MergedArtifact(merged, conflicts)
+    return MergedArtifact(replace(head, objects=rows), conflicts)
+
+
+def _sides(
+    rows: Sequence[LockedObject], conflicts: Sequence[RowConflict]
+) -> Iterator[list[LockedObject]]:
+    """Yield the rows that there would be if one side, then the other, were right."""
+    for chosen in ([c.ours for c in conflicts], [c.theirs for c in conflicts]):
+        yield sorted((*rows, *filter(None, chosen)), key=_path)
+
+
+def _is_allowed(head: LockedArtifact, rows: Sequence[LockedObject]) -> bool:
+    try:
+        check_artifact(replace(head, objects=tuple(rows)))
+    except (PolicyError, UnsafePathError):
+        return False
+    return True
 
 
 def _head(
@@ -172,10 +192,10 @@ def _head(
     return head if _meaning(mine) == _meaning(other) else None
 
 
-def _meaning(artifact: LockedArtifact) -> tuple[Kind, Declaration]:
-    """Return what a head says beside the choice among rows."""
-    declared = replace(artifact.declared, include=(), exclude=(), portable=True)
-    return artifact.kind, declared
+def _meaning(head: LockedArtifact) -> LockedArtifact:
+    """Return a head without what chooses among rows."""
+    declared = replace(head.declared, include=(), exclude=(), portable=True)
+    return replace(head, declared=declared)
 
 
 def _rows(
@@ -194,3 +214,7 @@ def _rows(
         elif row is not None:
             rows.append(row)
     return tuple(rows), tuple(conflicts)
+
+
+def _path(row: LockedObject) -> str:
+    return row.path

@@ -4,21 +4,28 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from artlock.errors import ArtlockError, GitError
+from artlock.errors import ArtlockError, LockfileError, PolicyError
 from artlock.formats.lockfile import parse_lockfile
 from artlock.gitio.history import history_of
-from artlock.gitio.repository import read_version, repository_root
+from artlock.gitio.repository import (
+    cut_commits,
+    has_commit,
+    read_version,
+    repository_root,
+    work_tree,
+)
 from artlock.model.diff import diff
 from artlock.model.lock import Kind, Lockfile
 from artlock.ops.project import LOCKFILE
+from artlock.ops.revisions import lockfile_at
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-    from pathlib import Path
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from artlock.gitio.history import Commit, Step
     from artlock.model.diff import Change
@@ -38,7 +45,7 @@ class Entry:
 
     Attributes:
         changes: For a merge, only what no parent had.
-        problem: Why a lockfile of its cannot be read; ``None`` if all could.
+        problem: Why that cannot be told; ``None`` if it can.
     """
 
     commit: Commit
@@ -51,12 +58,12 @@ class Origin:
     """A row that was asked about.
 
     Attributes:
-        target: Where it lies in the workspace.
+        target: Where it lies in the workspace; ``None`` if it is no longer declared.
         since: The commit that brought the row as it is; ``None`` if none did yet.
     """
 
     artifact: str
-    target: str
+    target: str | None
     uri: Uri
     row: LockedObject
     since: Commit | None = None
@@ -72,17 +79,17 @@ def history(project: Project, name: str | None = None) -> Iterator[Entry]:
     Raises:
         GitError: There is no git, no repository or no commit.
     """
-    root = _repository(project)
+    root = work_tree(project.root)
     path = (project.root / LOCKFILE).relative_to(root).as_posix()
     read = lru_cache(_REMEMBERED)(partial(_read, root))
+    cut = cut_commits(root)
     for step in history_of(root, path):
-        entry = _entry(step, read)
+        entry = _entry(step, read, is_cut=step.commit.name in cut)
         if name is not None:
             kept = tuple(c for c in entry.changes if c.artifact == name)
-            entry = Entry(commit=entry.commit, changes=kept, problem=entry.problem)
-            if not kept:
-                continue
-        yield entry
+            entry = replace(entry, changes=kept)
+        if entry.changes or entry.problem or name is None:
+            yield entry
 
 
 def origins(project: Project, wanted: str, *, here: Path) -> list[Origin]:
@@ -91,46 +98,52 @@ def origins(project: Project, wanted: str, *, here: Path) -> list[Origin]:
     Args:
         project: Whose lockfile.
         wanted: A path in the workspace from ``here``, ``artifact/path``, a path below an
-            artifact, or a digest, checksum or etag; also the first eight digits of one.
+            artifact, a whole URI, or a token of a row; also the first eight digits of one.
         here: The folder in which it was typed.
 
     Raises:
         LockfileError: There is no lockfile, or it is not valid.
         GitError: git took too long, or cannot read its history.
     """
-    found = [
-        o for o in _rows(project) if _means(o, wanted, _from_root(project, wanted, here))
-    ]
+    place = _from_root(project, wanted, here)
+    found = [origin for origin in _rows(project) if _means(origin, wanted, place)]
     if not found:
         return []
-    missing = {(o.artifact, o.row.path): o.row for o in found}
+    commits = _commits_of(project, {(o.artifact, o.row.path): o.row for o in found})
+    return [replace(o, since=commits.get((o.artifact, o.row.path))) for o in found]
+
+
+def _commits_of(
+    project: Project, rows: Mapping[tuple[str, str], LockedObject]
+) -> dict[tuple[str, str], Commit]:
+    """Return the commit that brought each row, by artifact and path.
+
+    Raises:
+        GitError: git cannot read its history.
+    """
     commits: dict[tuple[str, str], Commit] = {}
-    for entry in _history_if_any(project):
+    root = repository_root(project.root)
+    if root is None or not has_commit(root):
+        return commits
+    # What is not committed as it is may be a row of long ago, and then is new again.
+    missing = dict(set(rows.items()) & _committed(project))
+    for entry in history(project) if missing else ():
         for change in entry.changes:
             key = change.artifact, change.path
-            if missing.get(key) == change.new and change.new is not None:
+            if change.new is not None and missing.get(key) == change.new:
                 commits[key] = entry.commit
                 del missing[key]
         if not missing:
             break
-    return [
-        Origin(
-            artifact=o.artifact,
-            target=o.target,
-            uri=o.uri,
-            row=o.row,
-            since=commits.get((o.artifact, o.row.path)),
-        )
-        for o in found
-    ]
+    return commits
 
 
-def _history_if_any(project: Project) -> Iterator[Entry]:
-    """Yield the history; nothing where there is no repository, or no commit in it."""
+def _committed(project: Project) -> set[tuple[tuple[str, str], LockedObject]]:
     try:
-        yield from history(project)
-    except GitError:
-        return
+        lock = lockfile_at(project, "HEAD")
+    except (LockfileError, PolicyError):
+        return set()
+    return {((a.name, row.path), row) for a in lock.artifacts for row in a.objects}
 
 
 def _rows(project: Project) -> Iterator[Origin]:
@@ -140,13 +153,13 @@ def _rows(project: Project) -> Iterator[Origin]:
         is_file = locked.kind is Kind.FILE
         for row, uri in locked.uris():
             # What is no longer declared has no place.
-            target = artifact.target(row.path, is_file=is_file) if artifact else ""
+            target = artifact.target(row.path, is_file=is_file) if artifact else None
             yield Origin(artifact=locked.name, target=target, uri=uri, row=row)
 
 
-def _means(origin: Origin, wanted: str, from_root: str) -> bool:
+def _means(origin: Origin, wanted: str, place: str | None) -> bool:
     row = origin.row
-    if from_root and from_root == origin.target:
+    if place is not None and place == origin.target:
         return True
     if wanted in (row.path, f"{origin.artifact}/{row.path}", str(origin.uri)):
         return True
@@ -158,26 +171,22 @@ def _means(origin: Origin, wanted: str, from_root: str) -> bool:
     )
 
 
-def _from_root(project: Project, wanted: str, here: Path) -> str:
-    """Return a path as one from the project's folder; nothing where it leads elsewhere."""
-    path = os.path.normpath(here.resolve() / wanted)
-    below = os.path.relpath(path, project.root)
-    return "" if below.startswith("..") else below.replace(os.sep, "/")
-
-
-def _repository(project: Project) -> Path:
-    root = repository_root(project.root)
-    if root is None:
-        message = f"`{project.root}` is in no git repository, so there is no history"
-        raise GitError(message, hint="run `git init` and commit `artifacts.lock`")
-    return root
+def _from_root(project: Project, wanted: str, here: Path) -> str | None:
+    """Return a path as one from the project's folder; ``None`` where it leads elsewhere."""
+    path = Path(os.path.normpath(here.resolve() / wanted))
+    if not path.is_relative_to(project.root):
+        return None
+    return path.relative_to(project.root).as_posix()
 
 
 def _read(root: Path, name: str) -> Lockfile:
     return parse_lockfile(read_version(root, name))
 
 
-def _entry(step: Step, read: Callable[[str], Lockfile]) -> Entry:
+def _entry(step: Step, read: Callable[[str], Lockfile], *, is_cut: bool) -> Entry:
+    if is_cut:
+        problem = "the clone is shallow and lacks what was before (`git fetch --unshallow`)"
+        return Entry(commit=step.commit, problem=problem)
     try:
         after = Lockfile() if step.after is None else read(step.after)
         parents = [Lockfile() if name is None else read(name) for name in step.before]

@@ -3,39 +3,46 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from artlock.errors import ArtlockError, ConfigError, GitError, WorkspaceError
+from artlock.errors import ArtlockError, ConfigError, WorkspaceError
 from artlock.formats.lockfile import parse_lockfile
 from artlock.formats.lockfile_merge import Markers, format_merge
 from artlock.formats.manifest import parse_manifest
 from artlock.fs.atomic import replace_file
 from artlock.fs.problems import raising
-from artlock.gitio.merging import configure, merge_text
-from artlock.gitio.repository import read_at, repository_root
-from artlock.model.lock import Lockfile
-from artlock.model.manifest import Manifest, MergePolicy
-from artlock.model.merge import MergeError, merge
+from artlock.gitio.merging import configure, merged_commits
+from artlock.gitio.repository import read_at, work_tree
+from artlock.model.manifest import MergePolicy
+from artlock.model.merge import merge
 from artlock.ops.edit import add_attributes
 from artlock.ops.project import LOCKFILE, MANIFEST
+from artlock.ops.repair import Repaired, read_with_markers
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from artlock.model.lock import Lockfile
+    from artlock.model.manifest import Manifest
 
 __all__ = ["Markers", "MergeReport", "install_driver", "merge_files"]
 
 _DRIVER = (
-    "if command -v artlock >/dev/null; "
-    "then artlock git merge-driver %O %A %B --path %P --marker-size %L; "
-    "else git merge-file --marker-size=%L %A %O %B; fi"
+    "artlock git merge-driver %O %A %B --path %P --marker-size %L; code=$?; "
+    'case $code in 0) exit 0;; 1) grep -q "^<<<<<<<" %A && exit 1;; esac; '
+    "git merge-file -L ours -L base -L theirs --marker-size=%L %A %O %B; lines=$?; "
+    "[ $lines -eq 0 ] && [ $code -ne 127 ] && exit 1; exit $lines"
 )
-"""Where artlock is not on the path, git merges lines: a driver that fails would leave one
-side in the file without a word."""
+"""Where artlock cannot, git merges lines: a driver that only fails leaves one side in the
+file, without a mark. What artlock refused to merge is a conflict even where lines do not
+meet; 127 is what a shell says of a program that is not there."""
 _SETTINGS = (
     ("merge.artlock.name", "artlock: by artifact and path"),
     ("merge.artlock.driver", _DRIVER),
+    # Merges of common ancestors are git's own affair, and nobody is told of them.
+    ("merge.artlock.recursive", "text"),
     ("diff.artlock.xfuncname", '^name = "(.*)"$'),
 )
 
@@ -46,13 +53,14 @@ class MergeReport:
 
     Attributes:
         conflicts: How many rows are in conflict, by artifact; 0 is the artifact as a whole.
-        unreadable: Why lines were merged in place of rows; ``None`` if rows were.
-        is_clean: Whether the result is a lockfile without conflicts.
     """
 
-    conflicts: dict[str, int] = field(default_factory=dict)
-    unreadable: str | None = None
-    is_clean: bool
+    conflicts: dict[str, int]
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether the result is a lockfile without conflicts."""
+        return not self.conflicts
 
 
 def merge_files(
@@ -60,32 +68,31 @@ def merge_files(
 ) -> MergeReport:
     """Merge two lockfiles into ``ours``, as git asks its drivers to.
 
-    A side that is no lockfile, or that this version cannot read, is merged by lines, as
-    without a driver.
-
     Args:
-        base: What both began as; empty if they have no common past.
+        base: What both began as; empty if they have no common past. It may have conflict
+            markers, if it is itself a merge of several common ancestors.
         ours: One side; then the result.
         theirs: The other.
         path: Of the lockfile, from the current folder, which is the top of the work tree.
         markers: How to mark conflicts.
 
     Raises:
-        ConfigError: A file cannot be read.
-        GitError: git cannot merge the text either.
-        WorkspaceError: The result cannot be written.
+        LockfileError: One of them is no lockfile, or of a later format; ``ours`` is as it
+            was.
+        PolicyError: One has a row that its declaration does not cover; likewise.
+        ConfigError: A file cannot be read; likewise.
+        WorkspaceError: The result cannot be written; likewise.
     """
-    texts = [_read(file) for file in (base, ours, theirs)]
-    try:
-        before, mine, other = map(_parsed, texts)
-        merged = merge(before, mine, other, atomic=_atomic(path.parent, mine, other))
-    except (ArtlockError, MergeError) as error:
-        labels = (markers.ours, markers.theirs)
-        text, is_clean = merge_text(base, ours, theirs, size=markers.size, labels=labels)
-        _write(ours, text)
-        return MergeReport(unreadable=str(error), is_clean=is_clean and _is_lockfile(text))
-    _write(ours, format_merge(merged, markers))
-    return MergeReport(conflicts=merged.conflicts, is_clean=not merged.conflicts)
+    before, mine, other = map(_read, (base, ours, theirs))
+    began = read_with_markers(before) if before else Repaired()
+    sides = [parse_lockfile(data, name=LOCKFILE) for data in (mine, other)]
+    merged = merge(
+        began.lock, *sides, atomic=_atomic(path.parent, sides), unknown=began.disputed
+    )
+    data = format_merge(merged, markers)
+    with raising(WorkspaceError, f"`{ours}` cannot be written", needed=len(data)):
+        replace_file(ours, data)
+    return MergeReport(conflicts=merged.conflicts)
 
 
 def install_driver(start: Path) -> tuple[list[str], bool]:
@@ -98,44 +105,32 @@ def install_driver(start: Path) -> tuple[list[str], bool]:
         GitError: git is absent, this is not a repository, or it cannot be written.
         WorkspaceError: ``.gitattributes`` cannot be written.
     """
-    root = repository_root(start)
-    if root is None:
-        message = f"`{start}` is in no git repository"
-        raise GitError(message, hint="run `git init`")
-    return configure(root, _SETTINGS), add_attributes(start)
+    return configure(work_tree(start), _SETTINGS), add_attributes(start)
 
 
-def _parsed(data: bytes) -> Lockfile:
-    return parse_lockfile(data, name=LOCKFILE) if data else Lockfile()
+def _atomic(folder: Path, sides: Sequence[Lockfile]) -> set[str]:
+    """Return the artifacts that are merged as a whole, as one of the sides declares.
 
-
-def _is_lockfile(data: bytes) -> bool:
-    with suppress(ArtlockError):
-        _parsed(data)
-        return True
-    return False
-
-
-def _atomic(folder: Path, ours: Lockfile, theirs: Lockfile) -> Collection[str]:
-    """Return the artifacts that are merged as a whole, by the manifest of our side.
-
-    The one in the work tree may be in the middle of the same merge. Where none can be read,
-    all are: a conflict too many is not a mixture that nobody wanted.
+    The manifest in the work tree may be in the middle of the same merge. Where none can be
+    read, all are: a conflict too many is not a mixture that nobody wanted.
     """
-    manifest = _manifest(folder)
-    if manifest is None:
-        return {a.name for lock in (ours, theirs) for a in lock.artifacts}
-    return {a.name for a in manifest.artifacts if a.merge is MergePolicy.ATOMIC}
+    manifests = list(_manifests(folder))
+    if not manifests:
+        return {a.name for lock in sides for a in lock.artifacts}
+    return {
+        artifact.name
+        for manifest in manifests
+        for artifact in manifest.artifacts
+        if artifact.merge is MergePolicy.ATOMIC
+    }
 
 
-def _manifest(folder: Path) -> Manifest | None:
-    with suppress(ArtlockError, OSError, ValueError):
-        data = read_at(folder.absolute(), "HEAD", MANIFEST)
-        if data is not None:
-            return parse_manifest(data.decode())
-    with suppress(ArtlockError, OSError, ValueError):
-        return parse_manifest((folder / MANIFEST).read_bytes().decode())
-    return None
+def _manifests(folder: Path) -> Iterator[Manifest]:
+    for revision in merged_commits():
+        with suppress(ArtlockError, UnicodeDecodeError):
+            data = read_at(folder.absolute(), revision, MANIFEST)
+            if data is not None:
+                yield parse_manifest(data.decode())
 
 
 def _read(path: Path) -> bytes:
@@ -144,8 +139,3 @@ def _read(path: Path) -> bytes:
     except OSError as error:
         message = f"`{path}` cannot be read: {error.strerror}"
         raise ConfigError(message) from error
-
-
-def _write(path: Path, data: bytes) -> None:
-    with raising(WorkspaceError, f"`{path}` cannot be written", needed=len(data)):
-        replace_file(path, data)

@@ -2,19 +2,22 @@
 
 from dataclasses import replace
 
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from artlock.errors import LockfileError
 from artlock.formats.lockfile import parse_lockfile
 from artlock.formats.lockfile_merge import Markers, format_merge
 from artlock.model.lock import Kind, LockedArtifact, LockedObject, Lockfile
 from artlock.model.manifest import ChecksumPolicy, Declaration
 from artlock.model.merge import ArtifactConflict, merge
+from artlock.model.paths import collisions
 from artlock.model.uri import Uri
 from artlock.ops.repair import read_with_markers
 
 NAMES = ("a", "b")
-PATHS = ("d/1", "d/2", "d/3", "e", "f")
+PATHS = ("d", "d/1", "d/2", "D/2", "e", "f")
 DECLARED = (
     Declaration(uri=Uri.parse("s3://bucket/one/")),
     Declaration(uri=Uri.parse("s3://bucket/two/")),
@@ -44,6 +47,7 @@ def lock_of(values: Values) -> Lockfile:
                     LockedObject(path, size, "", "")
                     for path, size in sorted(sizes.items())
                     if path not in DECLARED[declared].exclude
+                    and not any(path in pair for pair in collisions(sorted(sizes)))
                 ),
             )
             for name, (declared, sizes) in sorted(values.items())
@@ -80,14 +84,15 @@ def expected(base: Lockfile, ours: Lockfile, theirs: Lockfile) -> dict[str, set[
         rows = [rows_of(a) for a in (before, mine, other)]
         paths = {path for path in PATHS if is_disputed(*(side.get(path) for side in rows))}
         kept = {
-            path
+            path: (rows[2] if rows[1].get(path) == rows[0].get(path) else rows[1]).get(path)
             for path in PATHS
             if path not in paths
-            and (rows[2] if rows[1].get(path) == rows[0].get(path) else rows[1]).get(path)
         }
-        if kept & set(chosen.exclude):
-            found[name] = {"*"}
-        elif paths:
+        for side in rows[1:]:
+            there = {p for p in PATHS if (side.get(p) if p in paths else kept[p])}
+            if there & set(chosen.exclude) or collisions(sorted(there)):
+                found[name] = {"*"}
+        if paths and name not in found:
             found[name] = paths
     return found
 
@@ -97,6 +102,9 @@ def expected(base: Lockfile, ours: Lockfile, theirs: Lockfile) -> dict[str, set[
 @example({"a": (0, {"e": 0})}, {"a": (1, {"e": 0})}, {"a": (0, {"e": 1})})
 @example({"a": (0, {"e": 0})}, {"a": (3, {"e": 0})}, {"a": (0, {"e": 1})})
 @example({"a": (0, {"e": 0})}, {"a": (2, {"e": 0})}, {"a": (0, {"e": 0, "f": 1})})
+@example({"a": (0, {"f": 0})}, {"a": (2, {})}, {"a": (0, {"f": 1})})
+@example({"a": (0, {"d": 0})}, {"a": (0, {"d": 1})}, {"a": (0, {"d/1": 0})})
+@example({"a": (0, {"d/2": 0})}, {"a": (0, {"d/2": 1})}, {"a": (0, {"D/2": 0})})
 def test_exactly_the_true_conflicts_are_told(b: Values, o: Values, t: Values) -> None:
     base, ours, theirs = map(lock_of, (b, o, t))
     merged = merge(base, ours, theirs)
@@ -175,6 +183,34 @@ def test_one_side_that_did_nothing_changes_nothing(b: Values, o: Values) -> None
     ):
         assert not merged.conflicts
         assert parse_lockfile(format_merge(merged, Markers())) == ours
+
+
+@given(values, values)
+def test_without_a_known_beginning_only_what_is_alike_is_merged(
+    o: Values, t: Values
+) -> None:
+    ours, theirs = lock_of(o), lock_of(t)
+    merged = merge(Lockfile(), ours, theirs, unknown=NAMES)
+    alike = {name for name in NAMES if ours.get(name) == theirs.get(name)}
+    assert (
+        set(merged.conflicts)
+        == {a.name for a in (*ours.artifacts, *theirs.artifacts)} - alike
+    )
+
+
+def test_keys_of_later_versions_in_a_head_are_not_put_over_other_rows() -> None:
+    base = lock_of({"a": (0, {"e": 0})})
+    theirs = lock_of({"a": (0, {"e": 1})})
+    later = replace(theirs.artifacts[0], extra=(("subset", "two"),))
+    ours = lock_of({"a": (0, {"e": 0, "f": 0})})
+    merged = merge(base, ours, replace(theirs, artifacts=(later,)))
+    assert merged.conflicts == {"a": 0}
+
+
+def test_keys_of_later_versions_that_both_changed_are_refused() -> None:
+    base, ours, theirs = (Lockfile(extra=(("x", n),)) for n in range(3))
+    with pytest.raises(LockfileError, match="both sides changed `x`"):
+        merge(base, ours, theirs)
 
 
 def test_keys_of_later_versions_are_merged_too() -> None:

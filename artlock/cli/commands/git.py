@@ -66,7 +66,7 @@ def install(shell: Shell) -> int:
 )
 @option(
     "--marker-size",
-    type=click.IntRange(7, 1000),
+    type=int,
     default=7,
     envvar=None,
     help="How long conflict markers are.",
@@ -77,11 +77,13 @@ def merge_driver(
     """Merge three lockfiles into OURS; git calls this.
 
     Exits 1 if both sides changed something in different ways: OURS then has conflict
-    markers, and `artlock resolve` reads both sides of it.
+    markers, and `artlock resolve` reads both sides of it. If a file is no lockfile, OURS
+    stays as it was.
     """
     from artlock.ops.merging import Markers, merge_files  # noqa: PLC0415 - not for --help
 
-    markers = Markers(size=marker_size)
+    # Shorter ones, which git's attributes allow, nobody would know as markers.
+    markers = Markers(size=max(marker_size, Markers().size))
     report = merge_files(base, ours, theirs, path=path, markers=markers)
     output = shell.output
     output.document(
@@ -90,7 +92,6 @@ def merge_driver(
             "conflicts": [
                 {"artifact": name, "rows": rows} for name, rows in report.conflicts.items()
             ],
-            "unreadable": report.unreadable,
             "ok": report.is_clean,
         },
     )
@@ -101,8 +102,6 @@ def merge_driver(
 def _tell(output: Output, path: Path, report: MergeReport) -> None:
     """Say what git does not: it prints this above its own word on the conflict."""
     name = escape_line(str(path))
-    if report.unreadable is not None:
-        output.say(f"`{name}` was merged by lines: {escape_line(report.unreadable)}")
     for artifact, rows in report.conflicts.items():
         what = f"{count(rows, 'object')} of `{artifact}`" if rows else f"`{artifact}`"
         output.say(f"`{name}`: both sides changed {what}")

@@ -9,7 +9,7 @@ import click
 
 from artlock.cli.commands.diff import change_json, show_changes
 from artlock.cli.options import command, option
-from artlock.cli.output import escape_line
+from artlock.cli.output import escape_line, safe
 from artlock.errors import EXIT_OK
 
 if TYPE_CHECKING:
@@ -39,8 +39,13 @@ def log(shell: Shell, name: str | None, max_count: int | None, rows: bool) -> in
     if output.as_json:
         output.document("log", {"commits": [_as_json(entry) for entry in found]})
         return EXIT_OK
+    is_empty = True
     for entry in found:
         _show(output, entry, rows=rows)
+        is_empty = False
+    if is_empty:
+        what = "`artifacts.lock`" if name is None else f"`{escape_line(name)}`"
+        output.say(f"no commit changed {what}")
     return EXIT_OK
 
 
@@ -64,7 +69,7 @@ def commit_json(commit: Commit) -> dict[str, object]:
 def _show(output: Output, entry: Entry, *, rows: bool) -> None:
     output.data(commit_line(output, entry.commit))
     if entry.problem is not None:
-        output.data(f"  not readable: {escape_line(entry.problem)}")
+        output.data(f"  not known: {safe(entry.problem)}")
     show_changes(output, entry.changes, rows=rows, indent="  ")
 
 
@@ -72,5 +77,5 @@ def _as_json(entry: Entry) -> dict[str, object]:
     return {
         **commit_json(entry.commit),
         "changes": [change_json(change) for change in entry.changes],
-        "problem": entry.problem,
+        "problem": None if entry.problem is None else safe(entry.problem),
     }

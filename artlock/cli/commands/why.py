@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 def why(shell: Shell, wanted: str) -> int:
     """Say where a file or a digest comes from.
 
-    PATH is a file of the workspace, or ARTIFACT/PATH as `artlock ls NAME` prints it. DIGEST
-    is any token of a row, or at least the first eight digits of one. Exits 1 if nothing
-    that is locked is meant.
+    PATH is a file of the workspace, or ARTIFACT/PATH as `artlock ls NAME` prints it, or an
+    object's path or URI. DIGEST is any token of a row, or at least the first eight digits
+    of one. Exits 1 if nothing that is locked is meant.
     """
     from artlock.ops.history import origins  # noqa: PLC0415 - not for --help
 
@@ -48,14 +48,14 @@ def _show(output: Output, origin: Origin) -> None:
         "from": str(origin.uri),
         "version": row.version or "none",
         "size": human_size(row.size),
-        "tokens": row.checksum or "none",
+        "checksum": row.checksum or "none",
         "trust": str(row.trust),
     }
     for name, text in lines.items():
-        output.data(f"  {name:<8} {output.styled(text)}")
+        output.data(f"  {name:<9} {output.styled(text)}")
     since = origin.since
-    told = "no commit yet" if since is None else commit_line(output, since)
-    output.data(f"  {'since':<8} {told}")
+    told = "no commit that is known" if since is None else commit_line(output, since)
+    output.data(f"  {'since':<9} {told}")
 
 
 def _as_json(origin: Origin) -> dict[str, object]:
@@ -63,7 +63,7 @@ def _as_json(origin: Origin) -> dict[str, object]:
     return {
         "artifact": origin.artifact,
         "path": row.path,
-        "file": origin.target or None,
+        "file": origin.target,
         "uri": str(origin.uri),
         "size": row.size,
         "checksum": row.checksum,

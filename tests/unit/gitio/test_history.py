@@ -80,12 +80,26 @@ def test_what_people_write_is_only_text(root: Path, text: str) -> None:
 
 
 def test_settings_of_a_person_change_nothing(root: Path) -> None:
-    commit(root, "one", "First")
-    for setting in ("log.showSignature=true", "log.follow=true", "log.decorate=full"):
+    commit(root, "a\nb\nc\nd\n", "Fürst")
+    git(root, "checkout", "-q", "-b", "side")
+    commit(root, "a\nb\nc\nside\n", "Side")
+    git(root, "checkout", "-q", "main")
+    commit(root, "main\nb\nc\nd\n", "Main")
+    git(root, "merge", "-q", "--no-edit", "side")
+    plain = list(history_of(root, "f"))
+    for setting in (
+        "log.showSignature=true",
+        "log.follow=true",
+        "log.decorate=full",
+        "log.showRoot=false",
+        "log.diffMerges=first-parent",
+        "i18n.logOutputEncoding=ISO-8859-1",
+        "format.pretty=oneline",
+    ):
         git(root, "config", *setting.split("="))
-    git(root, "config", "format.pretty", "oneline")
-    (step,) = history_of(root, "f")
-    assert step.commit.subject == "First"
+    assert list(history_of(root, "f")) == plain
+    assert plain[-1].commit.subject == "Fürst"
+    assert len(plain[0].before) == 2
 
 
 def test_a_name_is_no_pattern(root: Path) -> None:

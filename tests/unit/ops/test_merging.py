@@ -1,6 +1,7 @@
 """git itself merges, rebases and picks, and calls artlock for the lockfile."""
 
 import os
+import shutil
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -198,6 +199,18 @@ def test_atomic_keeps_both_sides_apart(repository: Repository) -> None:
     assert "both sides changed `data`" in said
 
 
+def test_either_side_may_say_that_an_artifact_is_atomic(repository: Repository) -> None:
+    manifest = repository.project / "artifacts.toml"
+    repository.commit(lock_of(BASE), "base")
+    repository.git("checkout", "--quiet", "-b", "theirs")
+    manifest.write_text(MANIFEST + 'merge = "atomic"\n')
+    repository.commit(lock_of({**BASE, "d/e": 2}), "theirs")
+    repository.git("checkout", "--quiet", "main")
+    repository.commit(lock_of({**BASE, "a": 2}), "ours")
+    said = repository.git("merge", "theirs", expected=1)
+    assert "both sides changed `data`" in said
+
+
 def test_a_manifest_that_cannot_be_read_lets_nothing_be_mixed(
     repository: Repository,
 ) -> None:
@@ -210,15 +223,15 @@ def test_a_manifest_that_cannot_be_read_lets_nothing_be_mixed(
     ("broken", "reason"),
     [
         (b"no lockfile\n", "is not valid"),
+        (b"", "is not valid"),
         (lock_of(BASE).replace(b"version = 1", b"version = 2"), "later than this artlock"),
     ],
 )
-def test_a_side_that_cannot_be_read_is_merged_by_lines(
+def test_a_side_that_cannot_be_read_is_merged_by_lines_and_never_clean(
     repository: Repository, broken: bytes, reason: str
 ) -> None:
     repository.branches(lock_of({**BASE, "b": 2}), broken)
     said = repository.git("merge", "theirs", expected=1)
-    assert "was merged by lines" in said
     assert reason in said
     if b"version = 2" in broken:
         # The lines do not meet; the format is still one that nobody here can read.
@@ -228,12 +241,76 @@ def test_a_side_that_cannot_be_read_is_merged_by_lines(
         assert "<<<<<<< " in repository.text
 
 
-def test_markers_are_as_long_as_git_asks(repository: Repository) -> None:
-    attributes = repository.project / ".gitattributes"
-    attributes.write_text(attributes.read_text() + f"{LOCKFILE} conflict-marker-size=12\n")
+@pytest.mark.parametrize("code", [1, 2, 3, 126])
+def test_a_driver_that_fails_never_leaves_one_side_without_a_mark(
+    repository: Repository, code: int
+) -> None:
+    program = shutil.which("artlock")
+    assert program is not None
+    Path(program).write_text(f"#!/bin/sh\nexit {code}\n")
+    repository.branches(lock_of({**BASE, "b": 2}), lock_of({**BASE, "b": 3, "z": 1}))
+    repository.git("merge", "theirs", expected=1)
+    assert repository.text.count("<<<<<<< ") == 1
+    assert '["b",2,"",""],' in repository.text
+    assert '["b",3,"",""],' in repository.text
+
+
+def test_ancestors_that_crossed_are_no_reason_to_mix(repository: Repository) -> None:
+    """Two merges of the same two commits differ: git merges their ancestors first."""
+    one, two = {**BASE, "b": 2}, {**BASE, "b": 3}
+    repository.branches(lock_of(one), lock_of(two))
+    for branch, other, kept in (("theirs", "main", two), ("main", "theirs~1", one)):
+        repository.git("checkout", "--quiet", branch)
+        repository.git("merge", "--quiet", other, expected=1)
+        repository.commit(lock_of(kept), "settled")
+    repository.commit(lock_of({**one, "a": 7}), "ours again")
+    repository.git("checkout", "--quiet", "theirs")
+    repository.commit(lock_of({**two, "c": 8}), "theirs again")
+    said = repository.git("merge", "main", expected=1)
+    assert "both sides changed `data`" in said
+    assert said.count("both sides changed") == 1
+
+
+def test_a_stash_is_merged_too(repository: Repository) -> None:
+    repository.commit(lock_of(BASE), "base")
+    (repository.project / LOCKFILE).write_bytes(lock_of({**BASE, "bb": 1}))
+    repository.git("stash", "--quiet")
+    repository.commit(lock_of({**BASE, "bc": 1}), "meanwhile")
+    repository.git("stash", "pop", "--quiet")
+    assert repository.rows == {**BASE, "bb": 1, "bc": 1}
+
+
+def test_a_second_work_tree_has_the_driver(repository: Repository, tmp_path: Path) -> None:
+    repository.branches(lock_of({**BASE, "bb": 1}), lock_of({**BASE, "bc": 1}))
+    below = repository.project.relative_to(repository.root)
+    repository.git("worktree", "add", "--quiet", str(tmp_path / "second"), "theirs")
+    second = Repository(tmp_path / "second", tmp_path / "second" / below)
+    second.git("merge", "--quiet", "main")
+    assert second.rows == {**BASE, "bb": 1, "bc": 1}
+    assert install_driver(second.project) == ([], False)
+
+
+def test_lines_that_git_marks_with_their_base_can_be_resolved(
+    repository: Repository,
+) -> None:
+    repository.git("config", "merge.conflictStyle", "diff3")
+    repository.git("config", "--remove-section", "merge.artlock")
     repository.branches(lock_of({**BASE, "b": 2}), lock_of({**BASE, "b": 3}))
     repository.git("merge", "theirs", expected=1)
-    assert f"{'<' * 12} ours\n" in repository.text
+    assert "|||||||" in repository.text
+    assert read_with_markers(repository.text.encode()).disputed == {"data"}
+
+
+@pytest.mark.parametrize(("asked", "given"), [(12, 12), (3, 7), (2000, 2000)])
+def test_markers_are_as_long_as_git_asks(
+    repository: Repository, asked: int, given: int
+) -> None:
+    attributes = repository.project / ".gitattributes"
+    size = f"{LOCKFILE} conflict-marker-size={asked}\n"
+    attributes.write_text(attributes.read_text() + size)
+    repository.branches(lock_of({**BASE, "b": 2}), lock_of({**BASE, "b": 3}))
+    repository.git("merge", "theirs", expected=1)
+    assert f"\n{'<' * given} ours\n" in repository.text
     assert read_with_markers(repository.text.encode()).disputed == {"data"}
 
 
@@ -243,9 +320,9 @@ def test_without_artlock_on_the_path_git_merges_lines(
     paths = os.environ["PATH"].split(os.pathsep)
     kept = [path for path in paths if not (Path(path) / "artlock").exists()]
     monkeypatch.setenv("PATH", os.pathsep.join(kept))
-    repository.branches(lock_of({**BASE, "b": 2}), lock_of({**BASE, "b": 3}))
-    repository.git("merge", "theirs", expected=1)
-    assert repository.text.count("<<<<<<< ") == 1
+    repository.branches(lock_of({**BASE, "a": 2}), lock_of({**BASE, "d/e": 2}))
+    repository.git("merge", "--quiet", "theirs")
+    assert repository.rows == {**BASE, "a": 2, "d/e": 2}
 
 
 def test_hunks_are_headed_by_their_artifact(repository: Repository) -> None:
