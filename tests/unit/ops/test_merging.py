@@ -102,7 +102,7 @@ def lock_of(rows: Mapping[str, int], **further: Mapping[str, int]) -> bytes:
     )
 
 
-def test_neighbouring_rows_do_not_meet(repository: Repository) -> None:
+def test_3_27_neighbouring_rows_do_not_meet(repository: Repository) -> None:
     repository.branches(
         lock_of({**BASE, "b": 2, "bb": 1}),
         lock_of({k: v for k, v in BASE.items() if k != "c"} | {"a": 3, "cc": 1}),
@@ -242,7 +242,7 @@ def test_a_side_that_cannot_be_read_is_merged_by_lines_and_never_clean(
 
 
 @pytest.mark.parametrize("code", [1, 2, 3, 126])
-def test_a_driver_that_fails_never_leaves_one_side_without_a_mark(
+def test_3_27_a_driver_that_fails_never_leaves_one_side_without_a_mark(
     repository: Repository, code: int
 ) -> None:
     program = shutil.which("artlock")
