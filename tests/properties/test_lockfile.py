@@ -29,7 +29,7 @@ ALPHABET = (
 def slowly(data: bytes) -> Lockfile | str:
     try:
         lock, _ = _read_slowly(data, Spot("artifacts.lock"))
-        _check(lock, Spot("artifacts.lock"))
+        _check(lock.artifacts, Spot("artifacts.lock"))
     except ArtlockError as error:
         return f"{type(error).__name__}: {error}"
     return lock

@@ -54,7 +54,7 @@ def _slow_outcome(data: bytes) -> Lockfile | str:
     spot = Spot("artifacts.lock")
     try:
         lock, _ = _read_slowly(data, spot)
-        _check(lock, spot)
+        _check(lock.artifacts, spot)
     except ArtlockError as error:
         return f"{type(error).__name__}: {error}"
     return lock
