@@ -14,7 +14,19 @@ from artlock.formats.lockfile import (
 )
 from artlock.formats.lockfile_faults import Spot
 from artlock.formats.lockfile_read import _check, _read_slowly
-from artlock.model.lock import Lockfile, content_digest, pin_digest
+from artlock.formats.lockfile_survey import survey_again, survey_lockfile
+from artlock.model.lock import (
+    Kind,
+    LockedArtifact,
+    LockedObject,
+    Lockfile,
+    content_digest,
+    pin_digest,
+)
+from artlock.model.manifest import Declaration
+from artlock.model.tally import Count, Tally
+from artlock.model.tokens import Trust
+from artlock.model.uri import Uri
 from tests.strategies import lockfiles
 
 ALPHABET = (
@@ -40,6 +52,33 @@ def outcome(data: bytes) -> Lockfile | str:
         return parse_lockfile(data)
     except ArtlockError as error:
         return f"{type(error).__name__}: {error}"
+
+
+def counted(lock: Lockfile) -> tuple[Tally, ...]:
+    return tuple(
+        Tally(
+            trusts=tuple(
+                count([r.path for r in a.objects if r.tokens.trust is trust])
+                for trust in Trust
+            ),
+            unversioned=count([row.path for row in a.objects if not row.version]),
+        )
+        for a in lock.artifacts
+    )
+
+
+def count(paths: list[str]) -> Count:
+    return Count(len(paths), paths[0] if paths else "")
+
+
+def surveyed(data: bytes) -> tuple[tuple[Tally, ...], bool] | str:
+    try:
+        survey = survey_lockfile(data)
+    except ArtlockError as error:
+        return f"{type(error).__name__}: {error}"
+    if survey.rest is not None:
+        assert survey_again(survey.rest, survey.tallies) == survey
+    return survey.tallies, survey.is_canonical
 
 
 def edited(data: bytes, chance: random.Random) -> bytes:
@@ -124,3 +163,42 @@ def test_line_ends_do_not_change_the_meaning(end: str, lock: Lockfile) -> None:
     reading = read_lockfile(format_lockfile(lock).replace(b"\n", end.encode()))
     assert reading.lock == lock
     assert reading.is_canonical == (end == "\n")
+
+
+@given(lockfiles(), st.integers(1, 400), st.randoms(use_true_random=False))
+def test_pieces_of_any_size_are_judged_as_the_whole(
+    lock: Lockfile, size: int, chance: random.Random
+) -> None:
+    text = format_lockfile(lock)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("artlock.formats.lockfile_pieces.PIECE", size)
+        patch.setattr("artlock.formats.lockfile_write._PIECE", size)
+        assert format_lockfile(lock) == text
+        for number in range(10):
+            data = edited(text, chance) if number else text
+            expected = slowly(data)
+            assert outcome(data) == expected
+            if isinstance(expected, Lockfile):
+                is_written = format_lockfile(expected) == data
+                assert surveyed(data) == (counted(expected), is_written)
+            else:
+                assert surveyed(data) == expected
+
+
+@given(
+    st.lists(st.text("aAé/e\u0301.-b ", min_size=1, max_size=5), max_size=8, unique=True),
+    st.integers(1, 100),
+)
+def test_2_7_2_8_collisions_are_found_over_the_bounds_of_pieces(
+    paths: list[str], size: int
+) -> None:
+    rows = tuple(LockedObject(path, 1, "", "") for path in sorted(paths))
+    declared = Declaration(uri=Uri.parse("s3://bucket/"), portable=False)
+    artifact = LockedArtifact(name="a", declared=declared, kind=Kind.TREE, objects=rows)
+    text = format_lockfile(Lockfile(artifacts=(artifact,)))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("artlock.formats.lockfile_pieces.PIECE", size)
+        expected = slowly(text)
+        assert outcome(text) == expected
+        surveys = surveyed(text)
+    assert isinstance(surveys, str) == isinstance(expected, str)
