@@ -12,9 +12,11 @@ from artlock.formats.lockfile import (
     parse_lockfile,
     read_lockfile,
 )
+from artlock.formats.lockfile_changes import without_common_rows
 from artlock.formats.lockfile_faults import Spot
 from artlock.formats.lockfile_read import _check, _read_slowly
 from artlock.formats.lockfile_survey import survey_again, survey_lockfile
+from artlock.model.diff import diff
 from artlock.model.lock import (
     Kind,
     LockedArtifact,
@@ -202,3 +204,34 @@ def test_2_7_2_8_collisions_are_found_over_the_bounds_of_pieces(
         assert outcome(text) == expected
         surveys = surveyed(text)
     assert isinstance(surveys, str) == isinstance(expected, str)
+
+
+@given(lockfiles(), lockfiles(), st.integers(1, 400), st.randoms(use_true_random=False))
+def test_lines_that_differ_are_rows_that_differ(
+    one: Lockfile, other: Lockfile, size: int, chance: random.Random
+) -> None:
+    changed = []
+    for artifact in one.artifacts:
+        rows = [row for row in artifact.objects if chance.random() < 0.8]
+        if artifact.kind is Kind.TREE:
+            odd = (replace_size(row) if chance.random() < 0.3 else row for row in rows)
+            changed.append(replace(artifact, objects=tuple(odd)))
+    near = replace(one, artifacts=tuple(changed))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("artlock.formats.lockfile_pieces.PIECE", size)
+        for old, new in ((one, near), (near, one), (one, other), (one, one)):
+            texts = format_lockfile(old), format_lockfile(new)
+            assert diff(*without_common_rows(*texts)) == diff(old, new)
+
+
+def replace_size(row: LockedObject) -> LockedObject:
+    return LockedObject(row.path, row.size // 2 + 1, row.checksum, row.version)
+
+
+@given(lockfiles())
+def test_rows_in_both_texts_are_not_kept(lock: Lockfile) -> None:
+    text = format_lockfile(lock)
+    for found in without_common_rows(text, text):
+        assert found == replace(
+            lock, artifacts=tuple(replace(a, objects=()) for a in lock.artifacts)
+        )
