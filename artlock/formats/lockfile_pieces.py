@@ -36,21 +36,17 @@ _NOWHERE = Spot("")
 
 
 class Proof(msgspec.Struct, frozen=True, array_like=True):
-    """That nothing is wrong in a piece, but for where it stands.
+    """That nothing is wrong in a piece, but for where it stands, and for collisions.
 
     Attributes:
         first: The path of its first row.
         last: The path of its last row.
-        span: What collisions with other pieces are told by.
+        span: What collisions are told by; ``None`` where that takes all paths.
     """
 
     first: str
     last: str
-    span: Span
-
-    def is_before(self, other: Proof) -> bool:
-        """Tell whether nothing is wrong if ``other`` is of the next piece."""
-        return self.last < other.first and self.span.is_before(other.span)
+    span: Span | None
 
 
 def cut_rows(block: slice, data: bytes) -> Iterator[slice]:
@@ -74,7 +70,7 @@ def decode_rows(text: bytes) -> list[LockedObject] | None:
 
 
 def proof_of(rows: Sequence[LockedObject], artifact: LockedArtifact) -> Proof | None:
-    """Judge the rows of a piece; ``None`` if something is wrong, or needs all rows to tell.
+    """Judge the rows of a piece; ``None`` if something is wrong.
 
     Args:
         rows: At least one.
@@ -85,11 +81,13 @@ def proof_of(rows: Sequence[LockedObject], artifact: LockedArtifact) -> Proof | 
         span = check_part(replace(artifact, objects=tuple(rows)))
     except ArtlockError:
         return None
-    return None if span is None else Proof(rows[0].path, rows[-1].path, span)
+    return Proof(rows[0].path, rows[-1].path, span)
 
 
-def is_proven(proofs: Sequence[Proof | None], artifact: LockedArtifact, count: int) -> bool:
-    """Tell whether an artifact is what ``lockfile_read`` accepts, by its pieces.
+def are_proven(
+    proofs: Sequence[Proof | None], artifact: LockedArtifact, count: int
+) -> bool:
+    """Tell whether an artifact is what ``lockfile_read`` accepts, but for collisions.
 
     Args:
         proofs: Of all its pieces, in their order.
@@ -101,5 +99,13 @@ def is_proven(proofs: Sequence[Proof | None], artifact: LockedArtifact, count: i
     except ArtlockError:
         return False
     good = [proof for proof in proofs if proof is not None]
-    in_order = all(one.is_before(other) for one, other in pairwise(good))
+    in_order = all(one.last < other.first for one, other in pairwise(good))
     return len(good) == len(proofs) and in_order
+
+
+def are_apart(proofs: Sequence[Proof | None]) -> bool:
+    """Tell whether there certainly is no collision; else ``collisions`` has to tell."""
+    spans = [proof.span for proof in proofs if proof is not None]
+    known = [span for span in spans if span is not None]
+    in_order = all(one.is_before(other) for one, other in pairwise(known))
+    return len(known) == len(proofs) and in_order

@@ -17,15 +17,16 @@ from artlock.formats.lockfile_faults import MAKE_ANEW, Spot
 from artlock.formats.lockfile_heads import check_top, extra_of, head_of, name_of
 from artlock.formats.lockfile_pieces import (
     Proof,
+    are_apart,
+    are_proven,
     cut_rows,
     decode_rows,
-    is_proven,
     proof_of,
 )
 from artlock.formats.lockfile_rows import check_rows, rows_of
 from artlock.formats.lockfile_write import FORMAT, HEADER, format_lockfile
 from artlock.model.lock import Lockfile
-from artlock.model.safety import check_artifact
+from artlock.model.safety import check_artifact, check_collisions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -103,7 +104,7 @@ def _read_fast(data: bytes, spot: Spot) -> Lockfile | None:
     if outline is None:
         return None
     artifacts: list[LockedArtifact] = []
-    doubtful: list[LockedArtifact] = []
+    proven: list[list[Proof | None]] = []
     for head, block in zip(outline.lock.artifacts, outline.blocks, strict=True):
         rows: list[LockedObject] = []
         proofs: list[Proof | None] = []
@@ -114,10 +115,13 @@ def _read_fast(data: bytes, spot: Spot) -> Lockfile | None:
             rows += some
             proofs.append(proof_of(some, head))
         artifacts.append(replace(head, objects=tuple(rows)))
-        if not is_proven(proofs, head, len(rows)):
-            doubtful.append(artifacts[-1])
+        proven.append(proofs)
     # Not before all text is known to be canonical: the slow reader may find another fault.
-    _check(doubtful, spot)
+    for artifact, proofs in zip(artifacts, proven, strict=True):
+        if not are_proven(proofs, artifact, len(artifact.objects)):
+            _check([artifact], spot)
+        elif not are_apart(proofs):
+            check_collisions(artifact, [row.path for row in artifact.objects])
     return replace(outline.lock, artifacts=tuple(artifacts))
 
 

@@ -11,12 +11,14 @@ import msgspec
 from artlock.formats.lockfile_faults import Spot
 from artlock.formats.lockfile_pieces import (
     Proof,
+    are_apart,
+    are_proven,
     cut_rows,
     decode_rows,
-    is_proven,
     proof_of,
 )
 from artlock.formats.lockfile_read import lock_of_rest, outline_of, read_lockfile
+from artlock.model.paths import collisions
 from artlock.model.tally import Tally
 
 if TYPE_CHECKING:
@@ -138,8 +140,18 @@ def _proven(data: bytes, outline: Outline, share: Share) -> tuple[Tally, ...] | 
     for number, (artifact, _) in enumerate(pieces):
         proofs[artifact.name].append(judged[number].proof)
         tallies[artifact.name] += judged[number].tally
-    are_proven = all(
-        is_proven(proofs[artifact.name], artifact, tallies[artifact.name].objects)
-        for artifact in outline.lock.artifacts
-    )
-    return tuple(tallies.values()) if are_proven else None
+    for artifact, block in zip(outline.lock.artifacts, outline.blocks, strict=True):
+        own = proofs[artifact.name]
+        if not are_proven(own, artifact, tallies[artifact.name].objects):
+            return None
+        if not are_apart(own) and collisions(_paths(data, block)):
+            return None
+    return tuple(tallies.values())
+
+
+def _paths(data: bytes, block: slice) -> list[str]:
+    return [
+        row.path
+        for piece in cut_rows(block, data)
+        for row in decode_rows(data[piece]) or ()
+    ]

@@ -33,7 +33,7 @@ def check_artifact(artifact: LockedArtifact) -> None:
     """
     paths = [row.path for row in artifact.objects]
     _check_names(artifact, paths)
-    _check_neighbours(artifact, paths)
+    check_collisions(artifact, paths)
     _check_declared(artifact, paths)
 
 
@@ -46,7 +46,7 @@ def check_part(artifact: LockedArtifact) -> Span | None:
         artifact: With at least one row, and not all that it has.
 
     Returns:
-        ``None`` where ``check_artifact`` has to look at all rows.
+        ``None`` where it takes all rows to tell whether two collide.
 
     Raises:
         ArtlockError: ``check_artifact`` refuses the artifact.
@@ -72,7 +72,12 @@ def _check_names(artifact: LockedArtifact, paths: Sequence[str]) -> None:
         raise UnsafePathError(message, paths=paths, hint=_way_out(artifact))
 
 
-def _check_neighbours(artifact: LockedArtifact, paths: Sequence[str]) -> None:
+def check_collisions(artifact: LockedArtifact, paths: Sequence[str]) -> None:
+    """Check that all paths of an artifact can be files side by side.
+
+    Raises:
+        UnsafePathError: Two cannot.
+    """
     if pairs := collisions(paths):
         told = _told([f"`{one}` and `{other}`" for one, other in pairs])
         message = f"artifact `{artifact.name}` has keys that cannot be side by side: {told}"
