@@ -244,12 +244,8 @@ def _are_of_few_shapes(texts: Sequence[str]) -> bool:
     """Tell whether the texts are few groups, in each of which all are alike."""
     shapes = "\n".join(texts).encode(errors="replace").translate(_TO_SHAPE).split(b"\n")
     groups = set(shapes)
-    return (
-        len(shapes) == len(texts)
-        and len(groups) <= _FEW_SHAPES
-        and all(
-            _are_alike([*compress(texts, map(shape.__eq__, shapes))]) for shape in groups
-        )
+    return len(groups) <= _FEW_SHAPES and all(
+        _are_alike([*compress(texts, map(shape.__eq__, shapes))]) for shape in groups
     )
 
 
