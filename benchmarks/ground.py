@@ -56,6 +56,7 @@ class Ground:
         servers: As given.
         sizes: As given.
         cache: artlock's.
+        state: What it remembers for its user.
         environ: The variables of all commands.
     """
 
@@ -64,6 +65,7 @@ class Ground:
         self.servers = servers
         self.sizes = sizes
         self.cache = folder / "cache"
+        self.state = folder / "state"
         self._aside = folder / "aside"
         home = folder / "home"
         for each in (home, self._aside):
@@ -72,6 +74,7 @@ class Ground:
             **{k: v for k, v in os.environ.items() if not k.startswith(_HIDDEN)},
             "PYTHONPATH": str(_SOURCE),
             "HOME": str(home),
+            "XDG_STATE_HOME": str(self.state),
             "ARTLOCK_CACHE_DIR": str(self.cache),
             **servers.variables(),
         }

@@ -141,10 +141,11 @@ class Shell:
             PolicyError: It is another user's.
         """
         from artlock.ops.project import Project  # noqa: PLC0415 - not for --help
-        from artlock.ops.trusting import refuse_foreign  # noqa: PLC0415 - likewise
 
         project = Project.open(self.directory, self.runtime())
         if not of_anybody:
+            from artlock.ops.trusting import refuse_foreign  # noqa: PLC0415 - not for `check`
+
             refuse_foreign(project)
         return project
 

@@ -1,8 +1,8 @@
 """Lockfile text to values, by two readers that never disagree.
 
-The fast reader cuts the blocks of rows out, gives them to msgspec and the small rest to
-``tomllib``, and believes the result only if writing it again gives the same bytes. Such
-text has one meaning. All other text goes through ``tomllib`` as a whole.
+The fast reader cuts the blocks of rows out, gives them to msgspec piece by piece and the
+small rest to ``tomllib``, and believes the result only if writing it again gives the same
+bytes. Such text has one meaning. All other text goes through ``tomllib`` as a whole.
 """
 
 from __future__ import annotations
@@ -12,25 +12,34 @@ import tomllib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
 
-import msgspec
-
 from artlock.errors import ArtlockError, LockfileError
 from artlock.formats.lockfile_faults import MAKE_ANEW, Spot
 from artlock.formats.lockfile_heads import check_top, extra_of, head_of, name_of
+from artlock.formats.lockfile_pieces import (
+    Proof,
+    are_apart,
+    are_proven,
+    cut_rows,
+    decode_rows,
+    proof_of,
+)
 from artlock.formats.lockfile_rows import check_rows, rows_of
-from artlock.formats.lockfile_write import FORMAT, HEADER, encode_rows, format_lockfile
-from artlock.model.lock import LockedObject, Lockfile
-from artlock.model.safety import check_artifact
+from artlock.formats.lockfile_write import FORMAT, HEADER, format_lockfile
+from artlock.model.lock import Lockfile
+from artlock.model.safety import check_artifact, check_collisions
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
+
+    from artlock.model.lock import LockedArtifact, LockedObject
 
 MAX_BYTES = 2**30
 """Largest lockfile that is read, in bytes."""
 _START = f"{HEADER}\nversion = {FORMAT}\nrevision = ".encode()
 _OPENING = b"\nobjects = [\n"
 _CLOSING = b"\n]\n"
-_DECODER = msgspec.json.Decoder(LockedObject)
+_NEXT = _CLOSING + b"\n[[artifact]]\n"
+"""The end of rows with another artifact below: a long text is found sooner than a short."""
 _VERSION_LINE = re.compile(rb"^version = ([0-9]{1,9})\r?$", re.MULTILINE)
 _CONFLICT = re.compile(r"^(?:<{7,}|={7,}|>{7,}|\|{7,})(?: |\r?$)", re.MULTILINE)
 _LONG_KEY = re.compile(
@@ -70,63 +79,110 @@ def read_lockfile(data: bytes, *, name: str = "artifacts.lock") -> Reading:
         PolicyError: A URI has a credential, or a row points outside of its declaration.
     """
     spot = Spot(name)
-    if len(data) > MAX_BYTES:
-        spot.refuse(f"it is larger than {MAX_BYTES} bytes")
     lock = _read_fast(data, spot)
-    oddity = None
-    if lock is None:
-        lock, oddity = _read_slowly(data, spot)
-    _check(lock, spot)
+    if lock is not None:
+        return Reading(lock=lock, oddity=None)
+    lock, oddity = _read_slowly(data, spot)
+    _check(lock.artifacts, spot)
     return Reading(lock=lock, oddity=oddity)
 
 
-def _check(lock: Lockfile, spot: Spot) -> None:
-    for artifact in lock.artifacts:
+def _check(artifacts: Sequence[LockedArtifact], spot: Spot) -> None:
+    for artifact in artifacts:
         inside = spot.at(f"artifact `{artifact.name}`")
         check_rows(artifact.objects, artifact.kind, inside)
         check_artifact(artifact)
 
 
 def _read_fast(data: bytes, spot: Spot) -> Lockfile | None:
-    """Return what canonical text means, rows not yet checked; ``None`` for other text."""
+    """Return what canonical text means, or ``None`` for other text.
+
+    Raises:
+        ArtlockError: The text is canonical, but rows are not what a lockfile may have.
+    """
+    outline = outline_of(data, spot)
+    if outline is None:
+        return None
+    artifacts: list[LockedArtifact] = []
+    proven: list[list[Proof | None]] = []
+    for head, block in zip(outline.lock.artifacts, outline.blocks, strict=True):
+        rows: list[LockedObject] = []
+        proofs: list[Proof | None] = []
+        for piece in cut_rows(block, data):
+            some = decode_rows(data[piece])
+            if some is None:
+                return None
+            rows += some
+            proofs.append(proof_of(some, head))
+        artifacts.append(replace(head, objects=tuple(rows)))
+        proven.append(proofs)
+    # Not before all text is known to be canonical: the slow reader may find another fault.
+    for artifact, proofs in zip(artifacts, proven, strict=True):
+        if not are_proven(proofs, artifact, len(artifact.objects)):
+            _check([artifact], spot)
+        elif not are_apart(proofs):
+            check_collisions(artifact, [row.path for row in artifact.objects])
+    return replace(outline.lock, artifacts=tuple(artifacts))
+
+
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """A text that is canonical, if its rows are.
+
+    Attributes:
+        lock: Its artifacts, without their rows.
+        rest: The text without its rows; it means ``lock``.
+        blocks: Where in the text the rows of each artifact are.
+    """
+
+    lock: Lockfile
+    rest: bytes
+    blocks: tuple[slice, ...]
+
+
+def outline_of(data: bytes, spot: Spot) -> Outline | None:
+    """Find the rows of what may be canonical text; ``None`` if it certainly is not.
+
+    Raises:
+        LockfileError: The text is too large to be read at all.
+    """
+    if len(data) > MAX_BYTES:
+        spot.refuse(f"it is larger than {MAX_BYTES} bytes")
     if not data.startswith(_START):
         return None
     rest, blocks = _cut(data)
-    try:
-        rows = [_decoded(block) for block in blocks]
-        document = _parsed(rest.decode(), spot)
-        lock = _lockfile(document, spot)
-    except (ValueError, RecursionError, msgspec.MsgspecError, ArtlockError):
-        return None  # The slow reader finds the same fault, or none, and knows its spot.
-    if len(lock.artifacts) != len(blocks) or format_lockfile(lock) != rest:
+    lock = lock_of_rest(rest, spot)
+    if lock is None or len(lock.artifacts) != len(blocks):
         return None
-    # Only safe because each block encodes to itself, and the rest to itself.
-    artifacts = zip(lock.artifacts, rows, strict=True)
-    return replace(lock, artifacts=tuple(replace(a, objects=r) for a, r in artifacts))
+    return Outline(lock, rest, blocks)
 
 
-def _cut(data: bytes) -> tuple[bytes, list[bytes]]:
-    """Return the text without its rows, and the rows of each artifact."""
+def lock_of_rest(rest: bytes, spot: Spot) -> Lockfile | None:
+    """Return what canonical text without rows means, or ``None`` for other text."""
+    try:
+        lock = _lockfile(_parsed(rest.decode(), spot), spot)
+    except (ValueError, RecursionError, ArtlockError):
+        return None  # The slow reader finds the same fault, or none, and knows its spot.
+    return lock if format_lockfile(lock) == rest else None
+
+
+def _cut(data: bytes) -> tuple[bytes, tuple[slice, ...]]:
+    """Return the text without its rows, and where the rows of each artifact are."""
     view = memoryview(data)
     rest: list[memoryview] = []
-    blocks: list[bytes] = []
+    blocks: list[slice] = []
     done = 0
     while (opening := data.find(_OPENING, done)) >= 0:
         start = opening + len(_OPENING)
-        closing = data.find(_CLOSING, start - 1)
+        closing = data.find(_NEXT, start - 1)
         if closing < 0:
-            break
+            if not data.endswith(_CLOSING):
+                break
+            closing = len(data) - len(_CLOSING)
         rest.append(view[done:start])
-        blocks.append(data[start : closing + 1])
+        blocks.append(slice(start, closing + 1))
         done = closing + 1
-    return b"".join([*rest, view[done:]]), blocks
-
-
-def _decoded(block: bytes) -> tuple[LockedObject, ...]:
-    rows = _DECODER.decode_lines(block.replace(b",\n", b"\n"))
-    if encode_rows(rows) != block:
-        raise ValueError("the rows are not as artlock writes them")  # noqa: EM101, TRY003 - never shown
-    return tuple(rows)
+    return b"".join([*rest, view[done:]]), tuple(blocks)
 
 
 def _read_slowly(data: bytes, spot: Spot) -> tuple[Lockfile, str]:

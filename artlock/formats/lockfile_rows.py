@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from itertools import islice
 from operator import ge
 from typing import TYPE_CHECKING, NoReturn
@@ -15,7 +14,7 @@ if TYPE_CHECKING:
 
     from artlock.formats.lockfile_faults import Spot
 
-_VISIBLE = re.compile(r"[!#-\[\]-~]*")
+_VISIBLE = bytes(set(range(ord("!"), ord("~") + 1)) - set(b'"\\'))
 """ASCII without space, ``"`` and backslash, as S3's IDs and GCS's generations are."""
 _MAX_VERSION = 1024
 """Longest version in bytes, as S3 has it."""
@@ -46,6 +45,16 @@ def check_rows(rows: Sequence[LockedObject], kind: Kind, spot: Spot) -> None:
     Raises:
         LockfileError: Not sorted, doubled, a cell that is not valid, or too many or few.
     """
+    check_part_of_rows(rows, spot)
+    check_count(len(rows), kind, spot)
+
+
+def check_part_of_rows(rows: Sequence[LockedObject], spot: Spot) -> None:
+    """Check what the format asks of rows in a row, whatever stands above and below them.
+
+    Raises:
+        LockfileError: Not sorted, doubled, or a cell that is not valid.
+    """
     paths = [row.path for row in rows]
     if any(map(ge, paths, islice(paths, 1, None))):
         _refuse_disorder(paths, spot)
@@ -57,13 +66,21 @@ def check_rows(rows: Sequence[LockedObject], kind: Kind, spot: Spot) -> None:
     for index, problem in problems_with_tokens([row.checksum for row in rows]):
         spot.at(f"row `{paths[index]}`").refuse(problem)
     versions = [row.version for row in rows]
-    if not _are_versions("".join(versions), versions):
-        index = next(i for i, v in enumerate(versions) if not _are_versions(v, [v]))
+    if not _are_versions(versions):
+        index = next(i for i, v in enumerate(versions) if not _are_versions([v]))
         spot.at(f"row `{paths[index]}`").refuse("the version is none that a store gives")
-    if kind is Kind.LINK and rows:
+
+
+def check_count(count: int, kind: Kind, spot: Spot) -> None:
+    """Check how many rows an artifact has.
+
+    Raises:
+        LockfileError: Too many or too few for its kind.
+    """
+    if kind is Kind.LINK and count:
         spot.refuse("a link has no rows")
-    if kind is Kind.FILE and len(rows) != 1:
-        spot.refuse(f"a file has one row, not {len(rows)}")
+    if kind is Kind.FILE and count != 1:
+        spot.refuse(f"a file has one row, not {count}")
 
 
 def _refuse_disorder(paths: Sequence[str], spot: Spot) -> NoReturn:
@@ -75,10 +92,12 @@ def _refuse_disorder(paths: Sequence[str], spot: Spot) -> NoReturn:
     spot.refuse(f"row `{other}` stands behind `{one}`, but rows are sorted by path")
 
 
-def _are_versions(joined: str, versions: Sequence[str]) -> bool:
+def _are_versions(versions: Sequence[str]) -> bool:
     """Tell whether all are versions; ``null`` is S3's word for none."""
+    joined = "".join(versions)
     return (
-        _VISIBLE.fullmatch(joined) is not None
+        joined.isascii()
+        and not joined.encode().translate(None, _VISIBLE)
         and max(map(len, versions), default=0) <= _MAX_VERSION
         and "null" not in versions
     )

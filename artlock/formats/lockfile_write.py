@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from operator import attrgetter
+from itertools import islice
+from operator import attrgetter, ge
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -23,6 +24,8 @@ HEADER = (
 )
 COLUMNS = ("path", "size", "checksum", "version")
 _ENCODER = msgspec.json.Encoder()
+_PIECE = 4096
+"""Rows that are encoded at a time."""
 
 
 def format_lockfile(lock: Lockfile) -> bytes:
@@ -37,14 +40,23 @@ def format_lockfile(lock: Lockfile) -> bytes:
     """
     parts = [_top_text(lock.revision, lock.extra).encode()]
     for artifact in sorted(lock.artifacts, key=attrgetter("name")):
-        rows = sorted(artifact.objects, key=attrgetter("path"))
+        rows = _sorted(artifact.objects)
+        parts += (_head_text(artifact).encode(), b"objects = [\n")
+        # In pieces that stay in the processor's cache from the encoder to the last replace.
         parts += (
-            _head_text(artifact).encode(),
-            b"objects = [\n",
-            encode_rows(rows),
-            b"]\n",
+            encode_rows(rows[start : start + _PIECE])
+            for start in range(0, len(rows), _PIECE)
         )
+        parts.append(b"]\n")
     return b"".join(parts)
+
+
+def _sorted(rows: Sequence[LockedObject]) -> Sequence[LockedObject]:
+    """Return rows sorted by path; most often they are already."""
+    paths = [row.path for row in rows]
+    if any(map(ge, paths, islice(paths, 1, None))):
+        return sorted(rows, key=attrgetter("path"))
+    return rows
 
 
 def encode_rows(rows: Sequence[LockedObject]) -> bytes:

@@ -12,8 +12,10 @@ import re
 import string
 import unicodedata
 from itertools import islice
-from operator import eq
+from operator import eq, ge
 from typing import TYPE_CHECKING
+
+import msgspec
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -200,22 +202,64 @@ def collisions(paths: Sequence[str]) -> list[tuple[str, str]]:
     Args:
         paths: None of them has a NUL (``problem_with``).
     """
-    # With the separator below all other characters, what is in a folder follows it at once.
-    keys = [key.replace("/", "\0") for key in _folded(paths)]
+    keys = _keys(paths)
     ordered = sorted(keys)
-    prefixes = [f"{key}\0" for key in ordered]
-    if not any(map(eq, ordered, islice(ordered, 1, None))) and not any(
-        map(str.startswith, islice(ordered, 1, None), prefixes)
-    ):
+    if not any(map(eq, ordered, islice(ordered, 1, None))) and not _has_nested(ordered):
         return []
     return sorted(_colliding(sorted(zip(keys, paths, strict=True))))
 
 
-def _folded(paths: Sequence[str]) -> list[str]:
+class Span(msgspec.Struct, frozen=True, array_like=True):
+    """From where to where some paths reach, among which there is no collision.
+
+    Where the spans of several lists of paths follow each other there is none among all of
+    them either. A msgspec struct, as it is sent between processes.
+
+    Attributes:
+        first: The least of their keys: what is compared in place of a path.
+        last: The greatest.
+    """
+
+    first: str
+    last: str
+
+    def is_before(self, other: Span) -> bool:
+        """Tell whether ``other`` follows, and does not begin inside of the last path."""
+        return self.last < other.first and not other.first.startswith(f"{self.last}\0")
+
+
+def span_of(paths: Sequence[str]) -> Span | None:
+    """Return the span of paths whose keys ascend without a collision, or ``None``.
+
+    ``None`` is no refusal: ``collisions`` tells more, once all paths are known.
+
+    Args:
+        paths: At least one; none of them has a NUL (``problem_with``).
+    """
+    keys = _keys(paths)
+    if any(map(ge, keys, islice(keys, 1, None))) or _has_nested(keys):
+        return None
+    return Span(keys[0], keys[-1])
+
+
+def _keys(paths: Sequence[str]) -> list[str]:
+    """Return what is equal where paths collide, and sorts what is in a folder behind it.
+
+    That is the folded path with its separators below all other characters.
+    """
     joined = "\n".join(paths)
     if joined.isascii() and joined.count("\n") == max(len(paths) - 1, 0):
-        return joined.lower().split("\n") if paths else []
-    return [fold(path) for path in paths]
+        return joined.lower().replace("/", "\0").split("\n") if paths else []
+    return [fold(path).replace("/", "\0") for path in paths]
+
+
+def _has_nested(ordered: Sequence[str]) -> bool:
+    """Tell whether some key in order is that of a folder of the next one."""
+    # Most often no key begins with the one before it: then nothing need be looked at twice.
+    return any(map(str.startswith, islice(ordered, 1, None), ordered)) and any(
+        other.startswith(f"{key}\0")
+        for key, other in zip(ordered, islice(ordered, 1, None), strict=False)
+    )
 
 
 def fold(path: str) -> str:

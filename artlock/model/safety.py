@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from artlock.errors import PolicyError, UnsafePathError
 from artlock.model.globs import selector
 from artlock.model.lock import Kind
-from artlock.model.paths import collisions, problems_with_all
+from artlock.model.paths import Span, collisions, problems_with_all, span_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,28 +32,64 @@ def check_artifact(artifact: LockedArtifact) -> None:
         PolicyError: A row points outside of its declaration.
     """
     paths = [row.path for row in artifact.objects]
-    _check_paths(artifact, paths)
+    _check_names(artifact, paths)
+    check_collisions(artifact, paths)
+    _check_declared(artifact, paths)
+
+
+def check_part(artifact: LockedArtifact) -> Span | None:
+    """Check some of an artifact's rows for all that can be told without the others.
+
+    Parts whose spans follow each other are together what ``check_artifact`` accepts.
+
+    Args:
+        artifact: With at least one row, and not all that it has.
+
+    Returns:
+        ``None`` where it takes all rows to tell whether two collide.
+
+    Raises:
+        ArtlockError: ``check_artifact`` refuses the artifact.
+    """
+    paths = [row.path for row in artifact.objects]
+    _check_names(artifact, paths)
+    _check_declared(artifact, paths)
+    return span_of(paths)
+
+
+def _check_declared(artifact: LockedArtifact, paths: Sequence[str]) -> None:
     if artifact.kind is Kind.TREE:
         _check_tree(artifact, paths)
     else:
         _check_single(artifact, paths)
 
 
-def _check_paths(artifact: LockedArtifact, paths: Sequence[str]) -> None:
-    hint = (
-        f"in `[artifacts.{artifact.name}]`, `exclude` the keys, "
-        "or give them other paths with `rename`"
-    )
+def _check_names(artifact: LockedArtifact, paths: Sequence[str]) -> None:
     if problems := problems_with_all(paths, portable=artifact.declared.portable):
         told = _told([f"`{path}`: {problem}" for path, problem in problems])
         message = f"artifact `{artifact.name}` has keys that cannot be file names: {told}"
         paths = sorted(path for path, _ in problems)
-        raise UnsafePathError(message, paths=paths, hint=hint)
+        raise UnsafePathError(message, paths=paths, hint=_way_out(artifact))
+
+
+def check_collisions(artifact: LockedArtifact, paths: Sequence[str]) -> None:
+    """Check that all paths of an artifact can be files side by side.
+
+    Raises:
+        UnsafePathError: Two cannot.
+    """
     if pairs := collisions(paths):
         told = _told([f"`{one}` and `{other}`" for one, other in pairs])
         message = f"artifact `{artifact.name}` has keys that cannot be side by side: {told}"
         paths = sorted({path for pair in pairs for path in pair})
-        raise UnsafePathError(message, paths=paths, hint=hint)
+        raise UnsafePathError(message, paths=paths, hint=_way_out(artifact))
+
+
+def _way_out(artifact: LockedArtifact) -> str:
+    return (
+        f"in `[artifacts.{artifact.name}]`, `exclude` the keys, "
+        "or give them other paths with `rename`"
+    )
 
 
 def _check_tree(artifact: LockedArtifact, paths: Sequence[str]) -> None:

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from artlock.errors import EXIT_NO, EXIT_VIOLATION, LockfileError, gravest
-from artlock.formats.lockfile import read_lockfile
+from artlock.errors import EXIT_NO, EXIT_VIOLATION, gravest
+from artlock.model.tokens import Trust
 from artlock.ops.policy import problem_with_source, problems_with_rows
 from artlock.ops.project import stale_reasons
+from artlock.ops.surveys import survey
 
 if TYPE_CHECKING:
-    from artlock.model.tokens import Trust
     from artlock.ops.project import Project
 
 
@@ -76,17 +76,13 @@ def check(project: Project, *, require: Trust | None = None) -> CheckReport:
         LockfileError: There is no lockfile, or it is not valid.
         PolicyError: It has a row that no declaration covers, or an unsafe path.
     """
-    data = project.lockfile_bytes()
-    if data is None:
-        message = "there is no `artifacts.lock` here yet"
-        raise LockfileError(message, hint="run `artlock resolve`")
-    read = read_lockfile(data)
-    manifest, lock = project.manifest, read.lock
+    found = survey(project)
+    manifest, lock = project.manifest, found.lock
     findings = [
         Finding(Fault.STALE, name, why, "run `artlock resolve`")
         for name, why in stale_reasons(manifest, lock)
     ]
-    if not read.is_canonical:
+    if not found.is_canonical:
         findings.append(
             Finding(
                 Fault.NOT_CANONICAL,
@@ -100,17 +96,16 @@ def check(project: Project, *, require: Trust | None = None) -> CheckReport:
         if problem is not None:
             hint = "change `[policy] allow`, or the `uri`"
             findings.append(Finding(Fault.POLICY, artifact.name, problem, hint))
-    for locked in lock.artifacts:
+    for locked, rows in zip(lock.artifacts, found.tallies, strict=True):
         findings += [
             Finding(Fault.POLICY, locked.name, problem, hint)
             for problem, hint in problems_with_rows(
-                manifest.policy, locked, require=require
+                manifest.policy, locked, rows, require=require
             )
         ]
-    rows = (row for artifact in lock.artifacts for row in artifact.objects)
     return CheckReport(
         artifacts=len(lock.artifacts),
-        objects=lock.count(),
-        weak=sum(1 for row in rows if row.trust != "strong"),
+        objects=sum(rows.objects for rows in found.tallies),
+        weak=sum(rows.below(Trust.STRONG)[0].number for rows in found.tallies),
         findings=tuple(findings),
     )

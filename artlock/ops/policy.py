@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from artlock.model.lock import LockedArtifact, Lockfile
     from artlock.model.manifest import Artifact, Policy
+    from artlock.model.tally import Tally
     from artlock.model.tokens import Trust
 
 _VERSIONING = "switch on versioning at the source and run `artlock update`, or drop the key"
@@ -47,13 +48,14 @@ def refuse_outside(policy: Policy, lock: Lockfile, artifacts: Iterable[Artifact]
 
 
 def problems_with_rows(
-    policy: Policy, locked: LockedArtifact, *, require: Trust | None = None
+    policy: Policy, locked: LockedArtifact, rows: Tally, *, require: Trust | None = None
 ) -> list[tuple[str, str]]:
     """Return how an artifact falls short of the policy, and the way out, with counts.
 
     Args:
         policy: What the manifest asks for.
         locked: What was locked.
+        rows: Its rows, counted.
         require: Asked for on the command line; the stricter of the two counts.
     """
     if locked.kind is Kind.LINK:
@@ -62,19 +64,18 @@ def problems_with_rows(
     least = policy.require
     if require is not None and require.reaches(least):
         least = require
-    weak = [row for row in locked.objects if not row.trust.reaches(least)]
-    if weak:
+    weak, trust = rows.below(least)
+    if weak.number:
         text = (
-            f"`{locked.name}`: {len(weak):,} of {len(locked.objects):,} objects have trust "
-            f"below `{least}`, such as `{weak[0].path}` (`{weak[0].trust}`)"
+            f"`{locked.name}`: {weak.number:,} of {rows.objects:,} objects have trust "
+            f"below `{least}`, such as `{weak.first}` (`{trust}`)"
         )
         problems.append((text, "run `artlock resolve --hash`"))
-    if policy.require_version_ids:
-        unversioned = [row for row in locked.objects if not row.version]
-        if unversioned:
-            text = (
-                f"`{locked.name}`: {len(unversioned):,} of {len(locked.objects):,} objects "
-                f"have no version ID, such as `{unversioned[0].path}`"
-            )
-            problems.append((text, _VERSIONING))
+    unversioned = rows.unversioned
+    if policy.require_version_ids and unversioned.number:
+        text = (
+            f"`{locked.name}`: {unversioned.number:,} of {rows.objects:,} objects "
+            f"have no version ID, such as `{unversioned.first}`"
+        )
+        problems.append((text, _VERSIONING))
     return problems

@@ -5,24 +5,28 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
+
+from blake3 import blake3
 
 from artlock.errors import LockfileError, ManifestError, WorkspaceError
 from artlock.formats.lockfile import format_lockfile, parse_lockfile, read_lockfile
 from artlock.formats.manifest import parse_manifest
-from artlock.fs.atomic import replace_file
-from artlock.fs.mutex import Mutex
 from artlock.fs.problems import raising
-from artlock.fs.root import Root
 from artlock.model.lock import Lockfile
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
+    from artlock.fs.mutex import Mutex
     from artlock.fs.root import Root
     from artlock.model.lock import LockedArtifact
     from artlock.model.manifest import Artifact, Manifest
     from artlock.ops.runtime import Runtime
+
+Found = TypeVar("Found")
+
+_PIECE = 1 << 20
 
 MANIFEST = "artifacts.toml"
 LOCKFILE = "artifacts.lock"
@@ -97,18 +101,33 @@ class Project:
         Raises:
             LockfileError: It cannot be read, or it is split into parts.
         """
-        path = self.root / LOCKFILE
+        return self._of_lockfile(Path.read_bytes)
+
+    def lockfile_size(self) -> int | None:
+        """Return the size of the lockfile in bytes, or ``None`` if there is none.
+
+        Raises:
+            LockfileError: It cannot be looked at, or it is split into parts.
+        """
+        return self._of_lockfile(lambda path: path.stat().st_size)
+
+    def lockfile_digest(self) -> bytes | None:
+        """Return the BLAKE3 digest of the lockfile, without having it in memory.
+
+        Raises:
+            LockfileError: It cannot be read, or it is split into parts.
+        """
+        return self._of_lockfile(_digest_of)
+
+    def _of_lockfile(self, look: Callable[[Path], Found]) -> Found | None:
         if self._has_parts():
             message = (
                 f"`{PARTS}/` is here: a later version of artlock keeps large artifacts "
                 "in parts, which this version cannot read"
             )
-            raise LockfileError(
-                message,
-                hint="upgrade artlock",
-            )
+            raise LockfileError(message, hint="upgrade artlock")
         try:
-            return path.read_bytes()
+            return look(self.root / LOCKFILE)
         except FileNotFoundError:
             return None
         except OSError as error:
@@ -135,6 +154,8 @@ class Project:
         Raises:
             WorkspaceError: It cannot be written, or was changed meanwhile.
         """
+        from artlock.fs.atomic import replace_file  # noqa: PLC0415 - `check` writes nothing
+
         data = format_lockfile(lock)
 
         def check(written: bytes) -> None:
@@ -173,6 +194,9 @@ class Project:
             WorkspaceError: The state folder cannot be made, or is a link or a file: git
                 delivers those too, and nothing is written through them.
         """
+        from artlock.fs.mutex import Mutex  # noqa: PLC0415 - `check` writes nothing
+        from artlock.fs.root import Root  # noqa: PLC0415 - likewise
+
         with (
             raising(WorkspaceError, f"`{STATE}` cannot be made"),
             Root(self.root) as root,
@@ -182,6 +206,8 @@ class Project:
         return Mutex(self.state / "mutex", purpose=purpose, opener=self._open_mutex)
 
     def _open_mutex(self, flags: int) -> int:
+        from artlock.fs.root import Root  # noqa: PLC0415 - `check` writes nothing
+
         with Root(self.root) as root, root.folder(STATE, create=True) as folder:
             return os.open(folder.at("mutex"), flags, 0o666, dir_fd=folder.fd)
 
@@ -209,6 +235,15 @@ class Project:
             for a in self.manifest.artifacts
             if a.name in names or set(a.groups) & set(groups)
         ]
+
+
+def _digest_of(path: Path) -> bytes:
+    hasher = blake3()
+    piece = memoryview(bytearray(_PIECE))
+    with path.open("rb", buffering=0) as file:
+        while size := file.readinto(piece):
+            hasher.update(piece[:size])
+    return hasher.digest()
 
 
 def find_root(start: Path) -> Path:

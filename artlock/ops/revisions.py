@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from artlock.errors import GitError
 from artlock.formats.lockfile import parse_lockfile
+from artlock.formats.lockfile_changes import without_common_rows
 from artlock.gitio.repository import read_at, repository_root
 from artlock.model.diff import diff
 from artlock.model.lock import Lockfile
 from artlock.ops.project import LOCKFILE
+from artlock.ops.surveys import survey_text
 
 if TYPE_CHECKING:
     from artlock.model.diff import Change
     from artlock.ops.project import Project
+    from artlock.ops.runtime import Runtime
 
 
 def compare(
@@ -30,11 +34,34 @@ def compare(
         GitError: There is no git, no repository, or no such revision.
         LockfileError: A lockfile is not valid.
     """
-    before = lockfile_at(project, old or "HEAD")
+    before = _text_at(project, old or "HEAD")
     if new is not None:
-        return diff(before, lockfile_at(project, new))
-    data = project.lockfile_bytes()
-    return diff(before, Lockfile() if data is None else parse_lockfile(data))
+        after = _text_at(project, new)
+    else:
+        after = _Text(project.lockfile_bytes(), LOCKFILE)
+    return diff(*_differing(before, after, project.runtime))
+
+
+@dataclass(frozen=True, slots=True)
+class _Text:
+    data: bytes | None
+    name: str
+
+    def read(self) -> Lockfile:
+        return (
+            Lockfile() if self.data is None else parse_lockfile(self.data, name=self.name)
+        )
+
+
+def _differing(old: _Text, new: _Text, runtime: Runtime) -> tuple[Lockfile, Lockfile]:
+    """Return both lockfiles, without rows that need not be compared."""
+    if old.data is None or new.data is None:
+        return old.read(), new.read()
+    before = survey_text(old.data, runtime, name=old.name)
+    after = survey_text(new.data, runtime, name=new.name)
+    if before.is_canonical and after.is_canonical:
+        return without_common_rows(old.data, new.data)
+    return old.read(), new.read()
 
 
 def lockfile_at(project: Project, revision: str) -> Lockfile:
@@ -44,6 +71,10 @@ def lockfile_at(project: Project, revision: str) -> Lockfile:
         GitError: There is no git, no repository, or no such revision.
         LockfileError: The lockfile of that revision is not valid.
     """
+    return _text_at(project, revision).read()
+
+
+def _text_at(project: Project, revision: str) -> _Text:
     root = repository_root(project.root)
     if root is None:
         message = f"`{project.root}` is in no git repository, so there is no older lockfile"
@@ -52,5 +83,4 @@ def lockfile_at(project: Project, revision: str) -> Lockfile:
             hint="run `git init` and commit `artifacts.lock`",
         )
     path = (project.root / LOCKFILE).relative_to(root).as_posix()
-    data = read_at(root, revision, path)
-    return Lockfile() if data is None else parse_lockfile(data, name=f"{revision}:{path}")
+    return _Text(read_at(root, revision, path), f"{revision}:{path}")

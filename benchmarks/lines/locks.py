@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from benchmarks import data
@@ -28,12 +28,26 @@ def locks(ground: Ground) -> Iterator[Comparison]:
             ours=ours,
             peers=(Peer(contender=peer, target=_TARGET, stretch=_STRETCH),),
         )
+    proofs = ground.state / "artlock" / "proofs"
     yield Comparison(
-        what=f"`check`, {what}",
+        what=f"the first `check` of a text, {what}",
+        ours=ground.artlock("artlock check", "check", project=project, empty=(proofs,)),
+    )
+    yield Comparison(
+        what=f"every later `check` of it, {what}",
         ours=ground.artlock("artlock check", "check", project=project),
         limits=(Limit(of="wall", target=0.5, stretch=0.2),),
     )
-    yield Comparison(what=f"`diff`, {what}", ours=diff(ground, project), rounds=1)
+    yield Comparison(
+        what=f"`diff` of texts never seen before, {what}",
+        ours=diff(ground, project, empty=(proofs,)),
+        rounds=1,
+    )
+    yield Comparison(
+        what=f"`diff` of texts that were judged before, {what}",
+        ours=diff(ground, project),
+        rounds=1,
+    )
 
 
 def long_lock(ground: Ground, count: int) -> tuple[Project, Path]:
@@ -69,9 +83,9 @@ def json_lines(verb: str, lines: Path) -> Contender:
     return _inside(f"msgspec, {verb} JSON lines", f"{verb}-lines", lines)
 
 
-def diff(ground: Ground, project: Project) -> Contender:
+def diff(ground: Ground, project: Project, *, empty: Sequence[Path] = ()) -> Contender:
     """Compare the lockfile with the one that git has."""
-    return ground.artlock("artlock diff", "diff", project=project)
+    return ground.artlock("artlock diff", "diff", project=project, empty=empty)
 
 
 def _inside(name: str, verb: str, path: Path) -> Contender:

@@ -12,9 +12,23 @@ from artlock.formats.lockfile import (
     parse_lockfile,
     read_lockfile,
 )
+from artlock.formats.lockfile_changes import without_common_rows
 from artlock.formats.lockfile_faults import Spot
 from artlock.formats.lockfile_read import _check, _read_slowly
-from artlock.model.lock import Lockfile, content_digest, pin_digest
+from artlock.formats.lockfile_survey import survey_again, survey_lockfile
+from artlock.model.diff import diff
+from artlock.model.lock import (
+    Kind,
+    LockedArtifact,
+    LockedObject,
+    Lockfile,
+    content_digest,
+    pin_digest,
+)
+from artlock.model.manifest import Declaration
+from artlock.model.tally import Count, Tally
+from artlock.model.tokens import Trust
+from artlock.model.uri import Uri
 from tests.strategies import lockfiles
 
 ALPHABET = (
@@ -29,7 +43,7 @@ ALPHABET = (
 def slowly(data: bytes) -> Lockfile | str:
     try:
         lock, _ = _read_slowly(data, Spot("artifacts.lock"))
-        _check(lock, Spot("artifacts.lock"))
+        _check(lock.artifacts, Spot("artifacts.lock"))
     except ArtlockError as error:
         return f"{type(error).__name__}: {error}"
     return lock
@@ -40,6 +54,33 @@ def outcome(data: bytes) -> Lockfile | str:
         return parse_lockfile(data)
     except ArtlockError as error:
         return f"{type(error).__name__}: {error}"
+
+
+def counted(lock: Lockfile) -> tuple[Tally, ...]:
+    return tuple(
+        Tally(
+            trusts=tuple(
+                count([r.path for r in a.objects if r.tokens.trust is trust])
+                for trust in Trust
+            ),
+            unversioned=count([row.path for row in a.objects if not row.version]),
+        )
+        for a in lock.artifacts
+    )
+
+
+def count(paths: list[str]) -> Count:
+    return Count(len(paths), paths[0] if paths else "")
+
+
+def surveyed(data: bytes) -> tuple[tuple[Tally, ...], bool] | str:
+    try:
+        survey = survey_lockfile(data)
+    except ArtlockError as error:
+        return f"{type(error).__name__}: {error}"
+    if survey.rest is not None:
+        assert survey_again(survey.rest, survey.tallies) == survey
+    return survey.tallies, survey.is_canonical
 
 
 def edited(data: bytes, chance: random.Random) -> bytes:
@@ -124,3 +165,73 @@ def test_line_ends_do_not_change_the_meaning(end: str, lock: Lockfile) -> None:
     reading = read_lockfile(format_lockfile(lock).replace(b"\n", end.encode()))
     assert reading.lock == lock
     assert reading.is_canonical == (end == "\n")
+
+
+@given(lockfiles(), st.integers(1, 400), st.randoms(use_true_random=False))
+def test_pieces_of_any_size_are_judged_as_the_whole(
+    lock: Lockfile, size: int, chance: random.Random
+) -> None:
+    text = format_lockfile(lock)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("artlock.formats.lockfile_pieces.PIECE", size)
+        patch.setattr("artlock.formats.lockfile_write._PIECE", size)
+        assert format_lockfile(lock) == text
+        for number in range(10):
+            data = edited(text, chance) if number else text
+            expected = slowly(data)
+            assert outcome(data) == expected
+            if isinstance(expected, Lockfile):
+                is_written = format_lockfile(expected) == data
+                assert surveyed(data) == (counted(expected), is_written)
+            else:
+                assert surveyed(data) == expected
+
+
+@given(
+    st.lists(st.text("aAé/e\u0301.-b ", min_size=1, max_size=5), max_size=8, unique=True),
+    st.integers(1, 100),
+)
+def test_2_7_2_8_collisions_are_found_over_the_bounds_of_pieces(
+    paths: list[str], size: int
+) -> None:
+    rows = tuple(LockedObject(path, 1, "", "") for path in sorted(paths))
+    declared = Declaration(uri=Uri.parse("s3://bucket/"), portable=False)
+    artifact = LockedArtifact(name="a", declared=declared, kind=Kind.TREE, objects=rows)
+    text = format_lockfile(Lockfile(artifacts=(artifact,)))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("artlock.formats.lockfile_pieces.PIECE", size)
+        expected = slowly(text)
+        assert outcome(text) == expected
+        surveys = surveyed(text)
+    assert isinstance(surveys, str) == isinstance(expected, str)
+
+
+@given(lockfiles(), lockfiles(), st.integers(1, 400), st.randoms(use_true_random=False))
+def test_lines_that_differ_are_rows_that_differ(
+    one: Lockfile, other: Lockfile, size: int, chance: random.Random
+) -> None:
+    changed = []
+    for artifact in one.artifacts:
+        rows = [row for row in artifact.objects if chance.random() < 0.8]
+        if artifact.kind is Kind.TREE:
+            odd = (replace_size(row) if chance.random() < 0.3 else row for row in rows)
+            changed.append(replace(artifact, objects=tuple(odd)))
+    near = replace(one, artifacts=tuple(changed))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("artlock.formats.lockfile_pieces.PIECE", size)
+        for old, new in ((one, near), (near, one), (one, other), (one, one)):
+            texts = format_lockfile(old), format_lockfile(new)
+            assert diff(*without_common_rows(*texts)) == diff(old, new)
+
+
+def replace_size(row: LockedObject) -> LockedObject:
+    return LockedObject(row.path, row.size // 2 + 1, row.checksum, row.version)
+
+
+@given(lockfiles())
+def test_rows_in_both_texts_are_not_kept(lock: Lockfile) -> None:
+    text = format_lockfile(lock)
+    for found in without_common_rows(text, text):
+        assert found == replace(
+            lock, artifacts=tuple(replace(a, objects=()) for a in lock.artifacts)
+        )

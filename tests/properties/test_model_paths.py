@@ -1,9 +1,16 @@
 import unicodedata
+from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from artlock.model.paths import collisions, fold, problem_with, problems_with_all
+from artlock.model.paths import (
+    collisions,
+    fold,
+    problem_with,
+    problems_with_all,
+    span_of,
+)
 from tests.strategies import nasty_paths, safe_paths
 from tests.unit.model.test_paths import oracle
 
@@ -42,6 +49,26 @@ def test_2_7_2_8_collisions_agree_with_a_naive_oracle(paths: list[str]) -> None:
     for one, other in pairs:
         a, b = fold(one), fold(other)
         assert a == b or b.startswith(f"{a}/")
+
+
+@given(
+    st.lists(st.text("aAé/e\u0301.-b", min_size=1, max_size=5), min_size=1, max_size=8),
+    st.integers(1, 7),
+)
+def test_2_7_2_8_spans_that_follow_each_other_are_without_collisions(
+    paths: list[str], size: int
+) -> None:
+    lists = [paths[start : start + size] for start in range(0, len(paths), size)]
+    spans = [span for some in lists if (span := span_of(some)) is not None]
+    if len(spans) == len(lists) and all(a.is_before(b) for a, b in pairwise(spans)):
+        assert collisions(paths) == []
+
+
+def test_sorted_paths_of_one_spelling_need_no_look_as_a_whole() -> None:
+    spans = [span_of(["a", "b/c"]), span_of(["b/d", "b/d e"]), span_of(["c/d/e"])]
+    known = [span for span in spans if span is not None]
+    assert len(known) == len(spans)
+    assert all(a.is_before(b) for a, b in pairwise(known))
 
 
 @given(st.text(max_size=8))

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from artlock.model.digest import Digest
 from artlock.model.globs import problem_with_pattern, selector
 from artlock.model.manifest import Manifest
-from artlock.model.tokens import Tokens, problems_with_tokens, trust_of
+from artlock.model.tokens import Tokens, count_trusts, problems_with_tokens, trust_of
 from artlock.model.uri import Uri
 from tests.strategies import digests, manifests, tokens, uris
 
@@ -76,6 +76,32 @@ def test_text_is_refused_exactly_if_it_is_not_what_tokens_write(text: str) -> No
     else:
         assert problems == [(0, str(error))]
         assert type(error) is ValueError
+
+
+@given(st.lists(tokens().map(str) | TOKEN_LIKE, max_size=5), st.randoms())
+def test_texts_are_judged_together_as_one_by_one(
+    texts: list[str], chance: random.Random
+) -> None:
+    # Letters of names that are hex digits too, and digits that are another name's.
+    for _ in range(3):
+        for index, text in enumerate(texts):
+            if text and chance.random() < 0.5:
+                at = chance.randrange(len(text))
+                texts[index] = text[:at] + chance.choice("0afm:\n é") + text[at + 1 :]
+            elif chance.random() < 0.2:
+                texts[index] = text.replace("sha256", "sha512")
+        expected = [
+            (index, str(error))
+            for index, text in enumerate(texts)
+            if (error := refusal(Tokens.parse, text)) is not None
+        ]
+        assert problems_with_tokens(texts) == expected
+
+
+@given(st.lists(tokens().map(str), max_size=5))
+def test_trusts_are_counted_as_one_by_one(texts: list[str]) -> None:
+    trusts = [Tokens.parse(text).trust for text in texts]
+    assert count_trusts(texts) == {t: (trusts.count(t), trusts.index(t)) for t in trusts}
 
 
 @given(tokens(), st.randoms(use_true_random=False))

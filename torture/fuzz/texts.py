@@ -6,6 +6,7 @@ from artlock.errors import ArtlockError, ConfigError, ManifestError
 from artlock.formats.lockfile import format_lockfile, parse_lockfile, read_lockfile
 from artlock.formats.lockfile_faults import Spot
 from artlock.formats.lockfile_read import _check, _read_slowly
+from artlock.formats.lockfile_survey import survey_lockfile
 from artlock.formats.manifest import parse_manifest
 from artlock.formats.manifest_edit import add_artifact, format_manifest, remove_artifact
 from artlock.formats.settings import parse_settings
@@ -17,18 +18,22 @@ from artlock.model.lock import (
     content_digest,
     pin_digest,
 )
+from artlock.model.tally import Tally
 from artlock.model.trust import sensitive_settings
 from artlock.ops.repair import read_with_markers
 
 
 def lockfile(data: bytes) -> bool:
-    """Both readers give one value or one refusal; canonical text is what is written."""
+    """All readers give one value or one refusal; canonical text is what is written."""
     quick, slow = _outcome(data), _slow_outcome(data)
     assert quick == slow
     if isinstance(quick, str):
+        assert _survey_outcome(data) == quick
         return False
     written = format_lockfile(quick)
     assert read_lockfile(data).is_canonical == (written == data)
+    tallies = tuple(Tally.of(artifact.objects) for artifact in quick.artifacts)
+    assert _survey_outcome(data) == (tallies, written == data)
     _check_written(quick)
     return True
 
@@ -50,11 +55,19 @@ def _outcome(data: bytes) -> Lockfile | str:
         return f"{type(error).__name__}: {error}"
 
 
+def _survey_outcome(data: bytes) -> tuple[tuple[Tally, ...], bool] | str:
+    try:
+        survey = survey_lockfile(data)
+    except ArtlockError as error:
+        return f"{type(error).__name__}: {error}"
+    return survey.tallies, survey.is_canonical
+
+
 def _slow_outcome(data: bytes) -> Lockfile | str:
     spot = Spot("artifacts.lock")
     try:
         lock, _ = _read_slowly(data, spot)
-        _check(lock, spot)
+        _check(lock.artifacts, spot)
     except ArtlockError as error:
         return f"{type(error).__name__}: {error}"
     return lock

@@ -178,3 +178,40 @@ def test_a_digest_is_never_empty_or_a_checksum(text: str) -> None:
 def test_a_checksum_has_the_length_of_its_algorithm() -> None:
     with pytest.raises(ValueError, match="`crc32c` needs 8 lower-case hex digits"):
         Checksum(ChecksumAlgorithm.CRC32C, "9A71BB4C")
+
+
+def test_a_digit_in_a_name_is_not_one_of_its_value() -> None:
+    """``blake3`` has hex digits; texts that differ in those are not alike."""
+    good = " ".join(
+        (
+            *(f"{name}:{'0' * length}" for name, length in KNOWN.items()),
+            "etag:0",
+        )
+    )
+    for column, letter in enumerate(good):
+        other = good[:column] + ("1" if letter != "1" else "2") + good[column + 1 :]
+        for texts in ([good, other], [other, good], [good, other, good]):
+            one_by_one = [
+                (index, str(caught))
+                for index, text in enumerate(texts)
+                if (caught := refusal(text)) is not None
+            ]
+            assert problems_with_tokens(texts) == one_by_one
+
+
+KNOWN = {"blake3": 64, "sha256": 64, "sha512": 128, "crc64nvme": 16, "crc32c": 8, "md5": 32}
+
+
+def refusal(text: str) -> ValueError | None:
+    try:
+        Tokens.parse(text)
+    except ValueError as error:
+        return error
+    return None
+
+
+def test_many_texts_of_few_shapes_are_judged_shape_by_shape() -> None:
+    texts = [MD5, "etag:a-1", MD5, "etag:a-17", "", "etag:a"]
+    assert problems_with_tokens(texts) == []
+    for bad in ("etag:a\netag:b", "etag:", "md5:0", "etag:a\n", "\n"):
+        assert [n for n, _ in problems_with_tokens([*texts, bad])] == [len(texts)]
