@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 
 _SMALL = 2**20
 """Bytes below which making a file costs more than filling it."""
-_SETTLED_S = (FINE_WINDOW_NS + 5_000_000) / 1e9
+_SETTLED_S = (FINE_WINDOW_NS + 12_000_000) / 1e9
+"""With one more tick of the slowest clock, by which a look at it may be late."""
 _WORKERS = 2
 _BATCH_FILES = 64
 _BATCH_SIZE = 4 * 2**20
@@ -150,7 +151,7 @@ class Materializer:
     def settle(self) -> None:
         """Wait until no write from now on can bear the time of those that are done.
 
-        Some 25 ms at most, and mostly nothing: pressing bytes to the disk takes longer.
+        Some 32 ms at most, and mostly nothing: pressing bytes to the disk takes longer.
         Without, the files would be read once more next time (hazard 2.28).
         """
         wait_s = self._written_s + _SETTLED_S - time.monotonic()
