@@ -123,6 +123,8 @@ class Materializer:
 
         def take(batch: Sequence[Write], made: list[_Made | None]) -> None:
             missing.extend(self._take(batch, made))
+            # The disk works meanwhile: at 200 MB in small files 0.02 s are left, not 0.8.
+            barrier.ahead(sum(write.size for write in batch))
 
         with (
             raising(WorkspaceError, "cannot write to the workspace"),
