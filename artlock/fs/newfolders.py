@@ -84,7 +84,7 @@ class NewFolders:
             self._folders.lend(STAGING, create=True) as staging,
         ):
             folder, name = self._staging.room(near, staging)
-            if folder is staging and _handed_down(near) != _handed_down(staging):
+            if folder is staging and not _may_move(staging, near):
                 folder, name = near, BESIDE + name
             if folder is near:
                 self._staging.sweep_once(parent)
@@ -172,6 +172,20 @@ class NewFolders:
         for path in [path for path, above in self._tops.items() if above == top]:
             del self._tops[path]
             del self._staging.homes[path]
+
+
+def _may_move(here: Folder, there: Folder) -> bool:
+    """Tell whether a new folder may be made here and moved there.
+
+    Where nobody may write that shows at once, and not when other names have been given.
+    """
+    may_write = os.access(
+        there.at("."),
+        os.W_OK | os.X_OK,
+        dir_fd=there.fd,
+        effective_ids=os.access in os.supports_effective_ids,
+    )
+    return may_write and _handed_down(here) == _handed_down(there)
 
 
 def _handed_down(folder: Folder) -> tuple[int, int, bytes]:

@@ -227,6 +227,24 @@ def test_2_18_a_new_folder_waits_where_it_takes_after_its_own(
     assert (root.path / "there/data").stat().st_mode & stat.S_ISGID == mode & stat.S_ISGID
 
 
+def test_2_27_a_folder_that_nobody_may_write_is_told_before_anything_is_staged(
+    root: Root,
+) -> None:
+    (root.path / "there").mkdir(mode=0o555)
+    with root.folder(STAGING, create=True):
+        (root.path / STAGING).chmod(0o777)
+    child = os.fork()
+    if not child:  # pragma: no cover - the child
+        os.seteuid(os.geteuid() or 65534)  # root may write anywhere
+        try:
+            stage(root, "there/data/a")
+        except PermissionError:
+            os._exit(0)
+        os._exit(1)
+    assert os.waitpid(child, 0)[1] == 0
+    assert waiting(root) == []
+
+
 def test_without_descriptors_files_wait_one_by_one(tmp_path: Path) -> None:
     with Root(tmp_path, descriptors=False) as root:
         staged = stage(root, *PATHS)
