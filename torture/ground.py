@@ -19,7 +19,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
@@ -212,7 +212,7 @@ class Ground:
         self.needed = set()
 
     def reset_project(self, deed: Deed, *, empty: bool = False) -> None:
-        """Make only the project anew; ``empty`` is without any data."""
+        """Make only the project anew; ``empty`` is without any data or folder for it."""
         shutil.rmtree(self.project, ignore_errors=True)
         shutil.copytree(self.folder / "template" / "project", self.project, symlinks=True)
         (self.project / LOCKFILE).write_bytes(deed.before)
@@ -220,6 +220,9 @@ class Ground:
             shutil.rmtree(self.project / ".artlock")
             for name in self.old.files:
                 (self.project / name).unlink()
+            for folder, _, _ in os.walk(self.project / "data", topdown=False):
+                with suppress(OSError):  # a person's file is in it
+                    Path(folder).rmdir()
         if deed.edited:
             path = self.project / EDITED
             path.parent.mkdir(parents=True, exist_ok=True)

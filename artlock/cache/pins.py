@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import msgspec
 from blake3 import blake3
 
-from artlock.model.lock import LockedObject
+if TYPE_CHECKING:
+    from artlock.model.lock import LockedObject
 
 KEY_LENGTH = 16
 """Bytes of a key."""

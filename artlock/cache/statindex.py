@@ -236,6 +236,8 @@ class WorkspaceIndex:
             stamps: All stamps of the new index; ``None`` keeps none.
         """
         changes = WorkspaceIndex(entries, stamps=stamps)
+        if not self.paths:
+            return changes  # of a first sync: nothing is to be merged
         gone = removed | set(changes.paths)
         kept = [n for n, path in enumerate(self.paths) if path not in gone]
         # Positions beyond the old entries mean new ones.

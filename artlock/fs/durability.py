@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from contextlib import suppress
 from enum import StrEnum
 from typing import TYPE_CHECKING, Self
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 HAS_SYNCFS = sys.platform == "linux"
 _SYNC_FILE_RANGE_WRITE = 2
+_MUCH = 32 << 20
+"""Bytes that take a disk longer than the processor the files that they are in."""
 
 
 class Fsync(StrEnum):
@@ -99,8 +102,9 @@ class Barrier:
     """What stands between written files and their names.
 
     Open it before the first write, call ``written`` for each file before it is closed,
-    ``flush`` before the first rename and ``named`` after the last. Safe to use from several
-    threads. Everything must lie on the file system of ``folder``.
+    ``flush`` before the first rename and ``named`` after the last. Where much is written,
+    call ``ahead`` in between. Safe to use from several threads, of which one calls all but
+    ``written``. Everything must lie on the file system of ``folder``.
 
     Args:
         folder: Any folder there.
@@ -115,6 +119,9 @@ class Barrier:
         self._each = mode is Fsync.EACH or (mode is Fsync.BATCH and not has_syncfs)
         # Opened now, because errors are reported from now on.
         self._fd = os.open(folder, os.O_RDONLY | os.O_CLOEXEC) if self._batched else -1
+        self._helper: threading.Thread | None = None
+        self._failure: OSError | None = None
+        self._behind = 0
 
     def __enter__(self) -> Self:
         return self
@@ -124,6 +131,7 @@ class Barrier:
 
     def close(self) -> None:
         """Give back the descriptor; may be called twice."""
+        self._await_helper()
         if self._fd >= 0:
             with suppress(OSError):  # a folder; what it had to report came with the sync
                 os.close(self._fd)
@@ -138,12 +146,42 @@ class Barrier:
         if self._each:
             sync_file(fd)
 
+    def ahead(self, size: int) -> None:
+        """Let what is written go to the disk while more is being written, if it is much.
+
+        By a thread: nothing can be forked from now on until ``flush``, which also raises
+        what fails.
+
+        Args:
+            size: Bytes that were written since this was called the last time.
+        """
+        self._behind += size
+        is_busy = self._helper is not None and self._helper.is_alive()
+        if self._batched and self._behind >= _MUCH and not is_busy and not self._failure:
+            self._behind = 0
+            self._helper = threading.Thread(target=self._press)
+            self._helper.start()
+
+    def _press(self) -> None:
+        try:
+            sync_filesystem(self._fd)
+        except OSError as error:
+            self._failure = error
+
+    def _await_helper(self) -> None:
+        if self._helper is not None:
+            self._helper.join()
+            self._helper = None
+
     def flush(self) -> None:
         """Return when every file that was ``written`` is on the disk.
 
         Raises:
             OSError: Some file is not; none of them may be named.
         """
+        self._await_helper()
+        if self._failure is not None:
+            raise self._failure  # asked again, the kernel might report success
         if self._batched:
             sync_filesystem(self._fd)
 

@@ -94,6 +94,11 @@ class Folders:
             prefix = f"{path}/"
         self._top = Folder("", fd, prefix, path.stat().st_dev, 1)
 
+    @property
+    def has_descriptors(self) -> bool:
+        """Whether descriptors are used."""
+        return self._top.fd is not None
+
     def close(self) -> None:
         """Close every folder; may be called twice."""
         with self._mutex:

@@ -17,6 +17,7 @@ from typing import Self
 from artlock.errors import ConflictError, WorkspaceError
 from artlock.fs.folders import HAS_DESCRIPTORS, Folder, Folders, Loan, split
 from artlock.fs.limits import may_stay_open
+from artlock.fs.newfolders import NewFolders
 from artlock.fs.rename import Renamer, changed, is_other, lstat
 from artlock.fs.staging import STAGING, Staged, Staging
 from artlock.fs.temporary import mark_of
@@ -55,6 +56,7 @@ class Root:
         limit = may_stay_open(open_folders)
         self._folders = Folders(path, descriptors=descriptors, limit=limit)
         self.staging = Staging(self._folders)
+        self.new_folders = NewFolders(self._folders, self.staging, self._renamer)
 
     def __enter__(self) -> Self:
         return self

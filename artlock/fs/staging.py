@@ -1,14 +1,16 @@
 """Files that wait for their names, and what is left of them after a kill.
 
 A file is made under a name of its own, in ``.artlock/tmp`` or, where that is on another
-file system, beside its goal; ``fs/root.py`` renames it. What is to go comes here too, for
-the moment in which it is looked at once more. Its name then says how it looked before, so
-that a sweep can tell it from what a person saved just then (hazard 2.20).
+file system, beside its goal; ``fs/root.py`` renames it. What is for a folder that does not
+exist yet waits in one that will be renamed (``fs/newfolders.py``). What is to go comes here
+too, for the moment in which it is looked at once more. Its name then says how it looked
+before, so that a sweep can tell it from what a person saved just then (hazard 2.20).
 """
 
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -20,6 +22,7 @@ from artlock.fs.folders import Folder, Folders, split
 from artlock.fs.link import Cloner
 from artlock.fs.temporary import (
     BESIDE,
+    NEW_FOLDER,
     Names,
     is_abandoned,
     is_abandoned_beside,
@@ -55,6 +58,9 @@ class Staged(msgspec.Struct, frozen=True):
 class Staging:
     """Makes and removes what waits below a root; safe to use from several threads.
 
+    Attributes:
+        homes: Where files wait under their own names, by the folder that they are for.
+
     Args:
         folders: Those of the root.
     """
@@ -62,6 +68,7 @@ class Staging:
     def __init__(self, folders: Folders) -> None:
         self._folders = folders
         self._names = Names()
+        self.homes: dict[str, str] = {}
         self._swept_s: float | None = None
         self._also_swept: set[str] = set()
 
@@ -121,24 +128,38 @@ class Staging:
 
     def _make(self, path: str, make: Callable[[str, Folder], T]) -> tuple[Staged, T]:
         """Let ``make`` make something where it can wait to be renamed to ``path``."""
-        parent, _ = split(path)
+        parent, name = split(path)
+        home = self.homes.get(parent)
+        if home is not None:
+            # Where something has the name it waits elsewhere, and is renamed by itself: it
+            # may be a name that the file system takes for this one, or be left by a fork.
+            with (
+                suppress(FileExistsError),
+                self._folders.lend(home, create=True) as folder,
+            ):
+                return self._made(folder, name, make)
         with (
             self._folders.lend(parent, create=True) as target,
             self._folders.lend(STAGING, create=True) as staging,
         ):
             folder, name = self.room(target, staging)
             if folder is target:
-                self._sweep_once(parent)
-            at = folder.at(name)
-            try:
-                return Staged(folder.path, name), make(at, folder)
-            except OSError:
-                raise  # nothing was made
-            except BaseException:
-                # An interruption is raised when the file is there and nobody knows it yet.
-                with suppress(OSError):
-                    os.unlink(at, dir_fd=folder.fd)
-                raise
+                self.sweep_once(parent)
+            return self._made(folder, name, make)
+
+    def _made(
+        self, folder: Folder, name: str, make: Callable[[str, Folder], T]
+    ) -> tuple[Staged, T]:
+        at = folder.at(name)
+        try:
+            return Staged(folder.path, name), make(at, folder)
+        except OSError:
+            raise  # nothing was made
+        except BaseException:
+            # An interruption is raised when the file is there and nobody knows it yet.
+            with suppress(OSError):
+                os.unlink(at, dir_fd=folder.fd)
+            raise
 
     def room(self, near: Folder, staging: Folder) -> tuple[Folder, str]:
         """Return where a file of the folder ``near`` can wait, and a new name for it.
@@ -191,7 +212,12 @@ class Staging:
             self._sweep(folder, now_s, is_abandoned_beside)
         return kept
 
-    def _sweep_once(self, path: str) -> None:
+    def sweep_once(self, path: str) -> None:
+        """Sweep a folder in which something is to wait, if that was not done yet.
+
+        Raises:
+            OSError: Something cannot be removed.
+        """
         if self._swept_s is not None and path not in self._also_swept:
             self._also_swept.add(path)
             self._sweep(path, self._swept_s, is_abandoned_beside)
@@ -206,10 +232,44 @@ class Staging:
                 bare, mark = unmarked(name)
                 with suppress(FileNotFoundError):  # another sweep was quicker
                     found = os.stat(at, dir_fd=folder.fd, follow_symlinks=False)
-                    is_saved = mark not in {"", mark_of(found)}
+                    is_ours = mark in {"", NEW_FOLDER} or _is_as_marked(mark, found)
                     since_s = now_s - found.st_ctime
-                    if is_saved and is_abandoned(bare, since_s, grace_s=0):
+                    if not is_ours and is_abandoned(bare, since_s, grace_s=0):
                         kept.append(f"{path}/{name}")
-                    elif not is_saved and may_go(bare, now_s - found.st_mtime):
-                        os.unlink(at, dir_fd=folder.fd)
+                    elif is_ours and may_go(bare, now_s - found.st_mtime):
+                        if mark == NEW_FOLDER and stat.S_ISDIR(found.st_mode):
+                            remove_tree(self._folders, f"{path}/{name}" if path else name)
+                        else:
+                            os.unlink(at, dir_fd=folder.fd)
         return kept
+
+
+def _is_as_marked(mark: str, found: os.stat_result) -> bool:
+    return mark == mark_of(found) and not stat.S_ISDIR(found.st_mode)
+
+
+def remove_tree(folders: Folders, path: str) -> None:
+    """Remove a folder that is artlock's own, and all that is in it; no link is followed.
+
+    Nothing happens if it is gone.
+
+    Raises:
+        WorkspaceError: A link or file is where a folder should be.
+        OSError: Something cannot be removed.
+    """
+    pending, found = [path], []
+    while pending:  # a loop, because a lockfile of somebody else decides how deep it is
+        inside = pending.pop()
+        found.append(inside)
+        with suppress(FileNotFoundError), folders.lend(inside) as folder:
+            for name in folder.names():
+                at = folder.at(name)
+                if stat.S_ISDIR(os.lstat(at, dir_fd=folder.fd).st_mode):
+                    pending.append(f"{inside}/{name}")
+                else:
+                    os.unlink(at, dir_fd=folder.fd)
+    for inside in reversed(found):
+        parent, name = split(inside)
+        folders.forget(inside)
+        with suppress(FileNotFoundError), folders.lend(parent) as folder:
+            os.rmdir(folder.at(name), dir_fd=folder.fd)

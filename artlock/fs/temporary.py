@@ -10,8 +10,9 @@
     +------------------------- the machine since its last start, and the process namespace
 
 So nothing need be cleaned up for correctness after ``kill -9``: a sweep finds what is left
-(hazard 3.8). Where such a file lies among others its name begins with ``.artlock-``. Only
-what is about to be removed has a mark, which tells it from what a person saved instead.
+(hazard 3.8). Where such a file lies among others its name begins with ``.artlock-``. What
+is about to be removed has a mark, which tells it from what a person saved instead; a folder
+that may be removed whole has one too.
 """
 
 from __future__ import annotations
@@ -33,7 +34,9 @@ _GRACE_ELSEWHERE_S = 24 * 3600.0
 BESIDE = ".artlock-"
 """How the names of temporary files begin that do not lie in a folder of their own."""
 _NAME = re.compile(r"([0-9a-f]{8})-([0-9a-f]+)-[0-9a-f]+-[0-9a-f]+")
-_MARK = re.compile(r"\.(none|[0-9a-f]+-[0-9a-f]+--?[0-9a-f]+)\Z")
+NEW_FOLDER = ".folder"
+"""The mark of a folder that is artlock's own, with all that is in it."""
+_MARK = re.compile(r"\.(none|folder|[0-9a-f]+-[0-9a-f]+--?[0-9a-f]+)\Z")
 
 
 class Names:

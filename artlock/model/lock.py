@@ -13,7 +13,7 @@ from artlock.model.digest import Digest
 from artlock.model.tokens import Tokens, Trust, trust_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from artlock.model.manifest import Artifact, Declaration
     from artlock.model.uri import Uri
@@ -101,22 +101,20 @@ class LockedArtifact:
 
     def uri_of(self, row: LockedObject) -> Uri:
         """Return the full URI of a row's object."""
-        if self.kind is not Kind.TREE:
-            return self.root
-        return self.root.child(self._keys_by_path().get(row.path, row.path))
+        return self.uri_maker()(row)
 
     def uris(self) -> Iterator[tuple[LockedObject, Uri]]:
         """Yield every row with the full URI of its object."""
-        if self.kind is not Kind.TREE:
-            yield from ((row, self.root) for row in self.objects)
-            return
-        keys = self._keys_by_path()
-        root = self.root
-        for row in self.objects:
-            yield row, root.child(keys.get(row.path, row.path))
+        make = self.uri_maker()
+        return ((row, make(row)) for row in self.objects)
 
-    def _keys_by_path(self) -> dict[str, str]:
-        return {path: key for key, path in self.declared.rename}
+    def uri_maker(self) -> Callable[[LockedObject], Uri]:
+        """Return what ``uri_of`` is for many rows, without looking at the head for each."""
+        root = self.root
+        if self.kind is not Kind.TREE:
+            return lambda _: root
+        keys = {path: key for key, path in self.declared.rename}
+        return lambda row: root.child(keys.get(row.path, row.path))
 
     def answers(self, artifact: Artifact) -> bool:
         """Tell whether this is what ``artifact`` declares, so that it is not stale."""

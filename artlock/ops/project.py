@@ -10,17 +10,15 @@ from typing import TYPE_CHECKING, TypeVar
 from blake3 import blake3
 
 from artlock.errors import LockfileError, ManifestError, WorkspaceError
-from artlock.formats.lockfile import format_lockfile, parse_lockfile, read_lockfile
 from artlock.formats.manifest import parse_manifest
 from artlock.fs.problems import raising
-from artlock.model.lock import Lockfile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from artlock.fs.mutex import Mutex
     from artlock.fs.root import Root
-    from artlock.model.lock import LockedArtifact
+    from artlock.model.lock import LockedArtifact, Lockfile
     from artlock.model.manifest import Artifact, Manifest
     from artlock.ops.runtime import Runtime
 
@@ -81,6 +79,9 @@ class Project:
             LockfileError: There is no lockfile, or it is not valid.
             PolicyError: It has a row that no declaration covers, or an unsafe path.
         """
+        # Not for a workspace that has nothing to do: its lockfile is not parsed.
+        from artlock.formats.lockfile import parse_lockfile  # noqa: PLC0415 - see above
+
         return parse_lockfile(self.locked_bytes())
 
     def locked_bytes(self) -> bytes:
@@ -154,7 +155,8 @@ class Project:
         Raises:
             WorkspaceError: It cannot be written, or was changed meanwhile.
         """
-        from artlock.fs.atomic import replace_file  # noqa: PLC0415 - `check` writes nothing
+        from artlock.formats.lockfile import format_lockfile, read_lockfile  # noqa: PLC0415 - as in `read_lockfile`
+        from artlock.fs.atomic import replace_file  # noqa: PLC0415 - only who writes
 
         data = format_lockfile(lock)
 

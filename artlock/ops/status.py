@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from artlock.model.lock import Kind
 from artlock.model.plan import FileState
 from artlock.ops.project import stale_reasons
 from artlock.ops.sync import SyncOptions, settled_report, survey_only
@@ -69,6 +68,8 @@ def status(project: Project, names: Sequence[str] = ()) -> StatusReport:
     """
     if not names and (known := settled_report(project)):
         return StatusReport(plan=known.plan, states={}, stale=(), links=known.links)
+    from artlock.model.lock import Kind  # noqa: PLC0415 - not for one with nothing to do
+
     lock = project.read_lockfile()
     plan, states = survey_only(project, names, SyncOptions(frozen=True, write=False))
     chosen = {a.name for a in project.chosen(names)}

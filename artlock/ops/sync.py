@@ -7,12 +7,9 @@ from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, TypeVar
 
 from artlock.errors import CacheError, StaleLockfileError, WorkspaceError
-from artlock.formats.lockfile import parse_lockfile
 from artlock.fs.problems import raising
-from artlock.model.plan import FileState, SyncPlan
+from artlock.model.plan import SyncPlan
 from artlock.ops.memory import load_index, settled
-from artlock.ops.placements import placements_of, refuse_overlap
-from artlock.ops.policy import refuse_outside
 from artlock.ops.project import stale_reasons
 from artlock.ops.sources import Sources
 from artlock.ops.sync_values import SyncOptions, SyncReport
@@ -23,6 +20,7 @@ if TYPE_CHECKING:
     from artlock.fs.root import Root
     from artlock.model.lock import Lockfile
     from artlock.model.manifest import Artifact
+    from artlock.model.plan import FileState
     from artlock.ops.project import Project
     from artlock.ops.sync_run import SyncRun
     from artlock.ops.vault import Vault
@@ -131,6 +129,11 @@ def prepared(
         register,
         remember_needs,
     )
+    from artlock.formats.lockfile import parse_lockfile  # noqa: PLC0415 - see above
+    from artlock.ops.placements import (  # noqa: PLC0415 - see above
+        placements_of,
+        refuse_overlap,
+    )
     from artlock.ops.sync_run import locked_digests  # noqa: PLC0415 - see above
     from artlock.ops.vault import Vault  # noqa: PLC0415 - see above
 
@@ -190,6 +193,8 @@ def _sweep(vault: Vault, root: Root) -> list[str]:
 def _to_sync(
     project: Project, lock: Lockfile, names: Sequence[str], options: SyncOptions
 ) -> list[Artifact]:
+    from artlock.ops.policy import refuse_outside  # noqa: PLC0415 - as in `prepared`
+
     stale = stale_reasons(project.manifest, lock)
     if stale and not options.frozen:
         first, why = stale[0]

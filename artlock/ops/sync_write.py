@@ -238,12 +238,14 @@ def _removals(plan: SyncPlan) -> tuple[list[str], list[str], list[str]]:
         Files where a new file needs a folder; files in folders where there is to be a file,
         and of another spelling of its name; and the rest.
     """
+    if not plan.remove:
+        return [], [], []
     removed = set(plan.remove)
     targets = {placement.target for placement in plan.write}
     needed = {folder for target in targets for folder in _above(target)} & removed
     # Of two spellings of one name the old one goes first: on some file systems they are one
     # file, and the new one would go with it (hazard 2.7).
-    spelled = {fold(target) for target in targets} if removed else set()
+    spelled = {fold(target) for target in targets}
     inside = {
         path
         for path in removed - needed

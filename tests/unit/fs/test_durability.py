@@ -1,7 +1,9 @@
+import errno
 import os
 import shutil
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -32,6 +34,60 @@ def test_files_are_whole_behind_the_barrier(
         barrier.named([tmp_path])
         barrier.close()
     assert (tmp_path / "f").read_bytes() == b"text"
+
+
+def _syncs(monkeypatch: pytest.MonkeyPatch, *, failing: int = 0) -> list[bool]:
+    """Let the so-many-th sync of a file system fail; return whether each was a helper's."""
+    seen: list[bool] = []
+
+    def sync(_fd: int) -> None:
+        seen.append(threading.current_thread() is not threading.main_thread())
+        if len(seen) == failing:
+            raise OSError(errno.EIO, "input/output error")
+
+    monkeypatch.setattr(durability, "sync_filesystem", sync)
+    return seen
+
+
+def test_3_2_what_is_written_ahead_is_flushed_once_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = _syncs(monkeypatch)
+    threads = threading.active_count()
+    with Barrier(tmp_path, Fsync.BATCH, has_syncfs=True) as barrier:
+        barrier.ahead(40 << 20)
+        barrier.flush()
+        assert seen == [True, False]
+        barrier.ahead(20 << 20)
+        barrier.flush()
+        assert seen == [True, False, False]
+        barrier.ahead(20 << 20)  # with what went before it is much
+    assert seen == [True, False, False, True]
+    assert threading.active_count() == threads
+
+
+@pytest.mark.parametrize("mode", [Fsync.EACH, Fsync.OFF])
+def test_nothing_is_written_ahead_where_files_are_not_synced_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: Fsync
+) -> None:
+    seen = _syncs(monkeypatch)
+    with Barrier(tmp_path, mode, has_syncfs=True) as barrier:
+        barrier.ahead(40 << 20)
+        barrier.flush()
+    assert seen == []
+
+
+def test_3_5_what_fails_ahead_fails_the_flush_and_is_not_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = _syncs(monkeypatch, failing=1)
+    with Barrier(tmp_path, Fsync.BATCH, has_syncfs=True) as barrier:
+        barrier.ahead(40 << 20)
+        for _ in range(2):
+            with pytest.raises(OSError, match="input/output error"):
+                barrier.flush()
+        barrier.ahead(40 << 20)
+    assert seen == [True]
 
 
 @pytest.mark.parametrize(

@@ -32,6 +32,7 @@ from artlock.errors import (
     StaleLockfileError,
     StoreUnavailableError,
 )
+from artlock.fs.newfolders import NewFolders
 from artlock.fs.root import Root
 from artlock.fs.space import Space
 from artlock.fs.staging import Staged
@@ -358,6 +359,7 @@ def test_2_20_an_interrupted_run_remembers_what_it_wrote(
     bench: Workbench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     locked_files(bench, a="1", b="2")
+    bench.make_folder()
     place = Root.place
 
     def saved_before(
@@ -382,6 +384,7 @@ def test_2_20_an_interrupted_run_remembers_what_it_wrote(
 
 def killed(bench: Workbench, monkeypatch: pytest.MonkeyPatch, *, names: int) -> None:
     """Sync, and end without a word when so many files have got their names."""
+    bench.make_folder()
     place = Root.place
     left = [names]
 
@@ -418,6 +421,59 @@ def test_3_8_what_a_killed_run_placed_is_artlocks_own(
     assert bench.data() == {"b": "3"}
     assert not (bench.root / ".artlock" / "placing").exists()
     assert bench.status().is_clean
+
+
+@pytest.mark.parametrize("mode", [LinkMode.COPY, LinkMode.HARDLINK, LinkMode.SYMLINK])
+@pytest.mark.parametrize("is_named", [False, True])
+def test_3_8_a_new_folder_of_a_killed_run_is_artlocks_own(
+    bench: Workbench,
+    monkeypatch: pytest.MonkeyPatch,
+    mode: LinkMode,
+    is_named: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    locked_files(bench, a="1", d__b="2")
+    place = NewFolders.place
+
+    def kill(folders: NewFolders, top: str) -> bool:
+        if is_named:
+            assert place(folders, top)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(NewFolders, "place", kill)
+        patch.setattr("artlock.ops.sync_run.SyncRun._remember", kill)
+        with pytest.raises(KeyboardInterrupt):
+            bench.sync(options=SyncOptions(link_mode=mode))
+    assert bench.data() == ({"a": "1", "d/b": "2"} if is_named else {})
+    assert list((bench.root / ".artlock/tmp").iterdir()) == []
+    (bench.source / "a").unlink()
+    bench.put(d__b="3")
+    bench.update(allow_shrink=True)
+    if mode is not LinkMode.SYMLINK:
+        bench.forget_cache()
+    bench.sync()
+    assert bench.data() == {"d/b": "3"}
+    assert bench.status().is_clean
+
+
+def test_2_20_a_file_that_a_person_saves_as_its_folder_gets_its_name_stays(
+    bench: Workbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    locked_files(bench, a="1", d__b="2")
+    place = NewFolders.place
+
+    def saved_before(folders: NewFolders, top: str) -> bool:
+        bench.write("data/data/d/b", "mine")
+        return place(folders, top)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(NewFolders, "place", saved_before)
+        with pytest.raises(ConflictError):
+            bench.sync()
+    assert bench.data() == {"a": "1", "d/b": "mine"}
+    bench.force()
+    assert bench.data() == {"a": "1", "d/b": "2"}
+    assert bench.trash() == {"mine"}
 
 
 def test_3_8_what_a_killed_run_replaced_is_artlocks_own(
@@ -804,28 +860,43 @@ def test_2_15_an_edit_through_a_symlink_is_seen_and_kept(bench: Workbench) -> No
 
 
 @pytest.mark.parametrize("mode", [LinkMode.COPY, LinkMode.HARDLINK])
+@pytest.mark.parametrize("is_new", [False, True])
 def test_2_28_an_edit_after_the_names_were_given_shows_by_the_inode_alone(
-    bench: Workbench, monkeypatch: pytest.MonkeyPatch, mode: LinkMode
+    bench: Workbench,
+    monkeypatch: pytest.MonkeyPatch,
+    mode: LinkMode,
+    is_new: bool,  # noqa: FBT001 - a parameter of the test
 ) -> None:
     locked_files(bench, a="right", b="right", c="other")
-    place = Root.place
+    place, place_folder = Root.place, NewFolders.place
+
+    def edit() -> None:
+        edited = bench.root / "data/data/a"
+        then = edited.stat()
+        time.sleep(0.02)  # a tick of the clock
+        edited.chmod(0o644)
+        edited.write_text("wrong")
+        os.utime(edited, ns=(then.st_atime_ns, then.st_mtime_ns))
 
     def edited_after(
         self: Root, staged: Staged, path: str, before: os.stat_result | None = None
     ) -> os.stat_result | None:
         now = place(self, staged, path, before)
         if path.endswith("/c"):
-            edited = bench.root / "data/data/a"
-            then = edited.stat()
-            time.sleep(0.02)  # a tick of the clock
-            edited.chmod(0o644)
-            edited.write_text("wrong")
-            os.utime(edited, ns=(then.st_atime_ns, then.st_mtime_ns))
+            edit()
         return now
 
-    monkeypatch.setattr(Root, "place", edited_after)
-    bench.sync(options=SyncOptions(link_mode=mode))
-    monkeypatch.setattr(Root, "place", place)
+    def edited_after_all(self: NewFolders, top: str) -> bool:
+        assert place_folder(self, top)
+        edit()
+        return True
+
+    if not is_new:
+        bench.make_folder()
+    with monkeypatch.context() as patch:
+        patch.setattr(Root, "place", edited_after)
+        patch.setattr(NewFolders, "place", edited_after_all)
+        bench.sync(options=SyncOptions(link_mode=mode))
     assert ("modified", "data/data/a") in bench.status().paths()
     bench.force()
     assert bench.data() == {"a": "right", "b": "right", "c": "other"}

@@ -100,6 +100,10 @@ class Workbench(Folders):
     def put_at(self, path: str, text: str) -> None:
         write(self.source / path, text)
 
+    def make_folder(self) -> None:
+        """Make the folder of ``data``, so that its files get their names one by one."""
+        (self.root / "data/data").mkdir(parents=True, exist_ok=True)
+
     def project(self) -> Project:
         runtime = Runtime.load(
             os.environ,
