@@ -2,6 +2,7 @@
 
 botocore lists, describes and signs; ``stores/transfer`` moves the bytes. Modules::
 
+    records   what a page usually has, read without an XML parser
     pages     text of one page of a listing -> values
     listing   pages -> live objects, or an error if they cannot be believed
     scan      the ways to list a bucket
