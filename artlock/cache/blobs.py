@@ -22,7 +22,7 @@ from artlock.cache.layout import OPTION, CacheLayout, blob_name
 from artlock.cache.records import BlobRecords, Stamp
 from artlock.errors import BlobMissingError, CacheError, IntegrityError, WorkspaceError
 from artlock.fs.atomic import write_all
-from artlock.fs.durability import Fsync
+from artlock.fs.durability import Fsync, start_writeback
 from artlock.fs.problems import hint, reason
 from artlock.model.digest import Digest
 
@@ -33,6 +33,8 @@ _UNNOTICED = getattr(os, "O_NOATIME", 0)
 _SMALL = 1 << 20
 """Up to this size in bytes a blob is read, hashed and written in one piece each."""
 _PIECE = 2 << 20
+_WRITEBACK = 8 << 20
+"""How much of a copy is left for the flush behind it: the disk works from the beginning."""
 
 
 class BlobCache:
@@ -292,7 +294,7 @@ class BlobCache:
         self, fd: int, digest: Digest, size: int | None, target_fd: int | None
     ) -> bool:
         hasher = blake3()
-        seen = 0
+        seen = started = 0
         buffer = memoryview(bytearray(_PIECE))
         while True:
             try:
@@ -307,6 +309,9 @@ class BlobCache:
             hasher.update(buffer[:count])
             if target_fd is not None:
                 _write(target_fd, buffer[:count])
+                if seen - started >= _WRITEBACK:
+                    start_writeback(target_fd, started, seen - started)
+                    started = seen
         return size in {None, seen} and hasher.hexdigest() == digest.hex
 
     def _is_recorded(self, digest: Digest) -> bool:

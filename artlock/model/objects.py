@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, NewType
+
+import msgspec
 
 from artlock.model.tokens import Tokens
 
@@ -33,9 +35,10 @@ class Protection:
         return self.is_held or (self.until is not None and self.until > now)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ObjectInfo:
+class ObjectInfo(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One object as a listing or a head described it.
+
+    A struct because a listing makes a million of them.
 
     Attributes:
         uri: The object's own URI.
@@ -54,7 +57,7 @@ class ObjectInfo:
     uri: Uri
     size: int | None
     version: VersionId | None = None
-    tokens: Tokens = field(default_factory=Tokens)
+    tokens: Tokens = Tokens()
     modified: datetime | None = None
     archived: str | None = None
     encoding: str | None = None

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from artlock.errors import (
     BucketNotFoundError,
     ManifestError,
@@ -22,11 +24,12 @@ if TYPE_CHECKING:
     from artlock.stores.base import Store
 
 _WITHOUT_LISTING = frozenset({"http", "https"})
+_HANDFUL = 100
+"""Objects that are told of together: telling of each takes as long as looking at it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Observed:
-    """One object and the path that its row would have."""
+class Observed(msgspec.Struct, frozen=True, gc=False):
+    """One object and the path that its row would have; a struct as ``ObjectInfo`` is."""
 
     path: str
     info: ObjectInfo
@@ -68,7 +71,8 @@ def observe(artifact: Artifact, store: Store, progress: Progress) -> Observation
         alone = None if artifact.uri.is_tree else _single(artifact, store)
         if alone is not None:
             progress.advance(objects=1)
-            named = Observed(_renamed(artifact, artifact.uri.file_name), alone)
+            name = artifact.uri.file_name
+            named = Observed(_renamed_paths(artifact).get(name, name), alone)
             return Observation(kind=Kind.FILE, objects=(named,))
         return _tree(artifact, store, progress)
     finally:
@@ -98,10 +102,13 @@ def _tree(artifact: Artifact, store: Store, progress: Progress) -> Observation:
     root = artifact.uri.as_tree()
     as_of = datetime.fromisoformat(declared.as_of) if declared.as_of else None
     selects = selector(declared.include, declared.exclude)
+    paths = _renamed_paths(artifact)
     found: list[Observed] = []
-    markers = seen = 0
+    markers = seen = listed = 0
     for info in store.scan(root, as_of=as_of):
-        progress.advance(objects=1)
+        listed += 1
+        if listed % _HANDFUL == 0:
+            progress.advance(objects=_HANDFUL)
         key = root.relative(info.uri)
         if key is None:
             continue
@@ -117,15 +124,17 @@ def _tree(artifact: Artifact, store: Store, progress: Progress) -> Observation:
                 raise UnsafePathError(message, paths=[key], hint=_way_around(artifact, key))
             markers += 1
             continue
-        found.append(Observed(_renamed(artifact, key), info))
+        found.append(Observed(paths.get(key, key), info))
+    progress.advance(objects=listed % _HANDFUL)
     if not found:
         raise _nothing(artifact, seen=seen, markers=markers)
     found.sort(key=lambda o: o.path)
     return Observation(kind=Kind.TREE, objects=tuple(found), markers=markers)
 
 
-def _renamed(artifact: Artifact, key: str) -> str:
-    return next((path for old, path in artifact.declared.rename if old == key), key)
+def _renamed_paths(artifact: Artifact) -> dict[str, str]:
+    """Return the paths of keys that have others than their own."""
+    return dict(artifact.declared.rename)
 
 
 def _way_around(artifact: Artifact, key: str) -> str:

@@ -121,11 +121,12 @@ class SyncFetch:
         artifact = self._artifact(placement)
         uri = self._pinned.uri(placement)
         row = placement.row
-        proves = row.trust in {Trust.STRONG, Trust.STORE}
+        tokens = row.tokens
+        proves = tokens.trust in {Trust.STRONG, Trust.STORE}
         return Wanted(
             key=placement.target,
-            pin=pin_of(row, uri),
-            tokens=row.tokens,
+            pin=pin_of(row, uri, tokens),
+            tokens=tokens,
             store=self._sources.store(artifact, uri),
             elsewhere=lambda: (
                 self._elsewhere.of(artifact, placement, uri) if proves else ()

@@ -1,7 +1,7 @@
 """Which adapter reads which scheme: the one table of stores.
 
-An adapter is imported when its scheme is first met: boto3 and Google's client take a third
-of a second each.
+An adapter is imported when its scheme is first met: botocore and Google's client take a
+third of a second each.
 """
 
 from __future__ import annotations

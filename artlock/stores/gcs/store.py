@@ -6,9 +6,9 @@ import io
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 from google.cloud.storage.retry import DEFAULT_RETRY
 
 from artlock.errors import BucketNotFoundError, ObjectNotFoundError, StoreError
@@ -155,7 +155,7 @@ class GcsStore:
             if version is None:
                 raise
             raise _missing_version(uri, version) from error
-        return replace(described(resource, uri), protection=protection)
+        return msgspec.structs.replace(described(resource, uri), protection=protection)
 
     def _check_bucket(self, uri: Uri) -> None:
         """Raise ``BucketNotFoundError`` if the bucket certainly does not exist."""

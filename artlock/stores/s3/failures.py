@@ -1,4 +1,4 @@
-"""What boto3 and S3 say went wrong, as ``StoreError``: the seam of this adapter."""
+"""What botocore and S3 say went wrong, as ``StoreError``: the seam of this adapter."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
-from boto3.exceptions import Boto3Error
 from botocore import exceptions as botocore
 from botocore.parsers import ResponseParserError
 
@@ -228,7 +227,7 @@ def translated(uri: Uri, action: Action) -> Iterator[None]:
         yield
     except (botocore.ClientError, botocore.BotoCoreError, ResponseParserError) as error:
         raise translate(error, uri, action) from error
-    except (Boto3Error, OSError, ValueError) as error:
+    except (OSError, ValueError) as error:
         raise translate(error, uri, action) from error
     except RecursionError as error:
         raise _in_circles(uri, action) from error

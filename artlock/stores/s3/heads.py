@@ -39,7 +39,7 @@ def info_of(uri: Uri, answer: Mapping[str, Any], *, size: int | None = None) -> 
 
     Args:
         uri: What was asked for.
-        answer: As boto3 gives it.
+        answer: As botocore gives it.
         size: Of the whole object, where the answer is only a range of it.
     """
     version = answer.get("VersionId")

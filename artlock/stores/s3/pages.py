@@ -11,11 +11,14 @@ from __future__ import annotations
 
 import re
 import xml.etree.ElementTree as ET
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import NamedTuple, NoReturn
 from urllib.parse import unquote_plus
 
 from artlock.model.lock import MAX_SIZE
+from artlock.stores.s3.records import MARK, Record, Run, cut_out
 
 _ROOTS = frozenset({"ListVersionsResult", "ListVersionsResponse", "ListBucketResult"})
 _RECORDS = ("Version", "DeleteMarker", "Contents")
@@ -91,6 +94,15 @@ def parse_page(body: bytes) -> Page:
     if b"<!DOCTYPE" in body or b"<!ENTITY" in body:
         reason = "it has a DTD"
         raise PageError(reason)
+    run = cut_out(body)
+    if run is not None:
+        with suppress(PageError):  # then it is judged as a whole
+            return _page(run.rest.encode(), run)
+    return _page(body, None)
+
+
+def _page(body: bytes, run: Run | None) -> Page:
+    """Read a page whose records stand in it, or were cut out of it."""
     try:
         root = ET.fromstring(body, parser=ET.XMLParser(encoding="utf-8"))  # noqa: S314 - no DTD
     except ET.ParseError as error:
@@ -102,8 +114,9 @@ def parse_page(body: bytes) -> Page:
         raise PageError(reason)
     is_encoded = root.findtext(f"{space}EncodingType") == "url"
     try:
+        records = _records(root, space) if run is None else _cut_records(root, space, run)
         return Page(
-            entries=_entries(root, space, is_encoded=is_encoded),
+            entries=_entries(records, is_encoded=is_encoded),
             is_truncated=_FLAGS[root.findtext(f"{space}IsTruncated") or "IsTruncated"],
             next=_next(root, space, is_encoded=is_encoded),
         )
@@ -117,42 +130,52 @@ def parse_page(body: bytes) -> Page:
         raise PageError(str(error)) from None
 
 
-def _entries(root: ET.Element, space: str, *, is_encoded: bool) -> list[Entry]:
-    version, marker, contents = (space + name for name in _RECORDS)
-    key, version_id, is_latest, size, etag, storage_class, modified = (
-        space + name
-        for name in (
-            "Key",
-            "VersionId",
-            "IsLatest",
-            "Size",
-            "ETag",
-            "StorageClass",
-            "LastModified",
-        )
-    )
+def _records(root: ET.Element, space: str) -> Iterator[Record]:
+    tags = {space + name: name for name in _RECORDS}
+    for record in root:
+        name = tags.get(record.tag)
+        if name is not None:
+            # From the end, because of elements that come twice the first counts.
+            texts = {
+                each.tag.removeprefix(space): each.text or ""
+                for each in record[::-1]
+                if each.tag.startswith(space)
+            }
+            yield Record(name, texts)
+
+
+def _cut_records(root: ET.Element, space: str, run: Run) -> list[Record]:
+    """Return the records of a run that stood where records of a page stand, and no others.
+
+    Raises:
+        ValueError: It stood elsewhere, or there are others.
+    """
+    tags = [each.tag for each in root]
+    if tags.count(space + MARK) != 1 or any(space + name in tags for name in _RECORDS):
+        raise ValueError("its records are not in one place")  # noqa: EM101, TRY003 - never told
+    return run.records
+
+
+def _entries(records: Iterable[Record], *, is_encoded: bool) -> list[Entry]:
     entries: list[Entry] = []
     append, make = entries.append, Entry._make
-    for record in root:
-        tag = record.tag
-        if tag not in (version, marker, contents):
-            continue
-        find = record.findtext
-        name = find(key) or ""
+    for tag, texts in records:
+        find = texts.get
+        name = find("Key") or ""
         if is_encoded and ("%" in name or "+" in name):
             name = unquote_plus(name, errors="strict")
-        is_plain, is_marker = tag == contents, tag == marker
+        is_plain, is_marker = tag == "Contents", tag == "DeleteMarker"
         append(
             make(
                 (
                     name,
-                    "" if is_plain else find(version_id) or _missing("VersionId"),
-                    is_plain or _FLAGS[find(is_latest) or "IsLatest"],
+                    "" if is_plain else find("VersionId") or _missing("VersionId"),
+                    is_plain or _FLAGS[find("IsLatest") or "IsLatest"],
                     is_marker,
-                    0 if is_marker else int(find(size) or _missing("Size")),
-                    (find(etag) or "").strip().strip('"'),
-                    find(storage_class) or "",
-                    find(modified) or "",
+                    0 if is_marker else int(find("Size") or _missing("Size")),
+                    (find("ETag") or "").strip().strip('"'),
+                    find("StorageClass") or "",
+                    find("LastModified") or "",
                 )
             )
         )

@@ -76,7 +76,7 @@ def read_retention(connection: Connection, uri: Uri) -> Retention:
 
 
 def rules_of(answer: Answer) -> Iterator[Rule]:
-    """Yield what the rules in force do, from an answer of boto3; a rule may do much.
+    """Yield what the rules in force do, from an answer of botocore; a rule may do much.
 
     Delete markers and parts of uploads that never ended are nobody's rows, so what removes
     them is left out.

@@ -62,7 +62,7 @@ class S3Store:
         uri: Any URI in the bucket.
         context: What it needs from where it is opened.
         page_size: For tests: entries a page of a listing.
-        attempts: For tests: how often boto3 sends a listing or a head in all.
+        attempts: For tests: how often botocore sends a listing or a head in all.
     """
 
     def __init__(
@@ -187,7 +187,7 @@ class S3Store:
         return found
 
     def _head(self, uri: Uri, version: VersionId | None) -> dict[str, Any]:
-        """Return boto3's answer.
+        """Return botocore's answer.
 
         Raises:
             ClientError: The store refused; ``_explained`` finds out why.
@@ -242,8 +242,8 @@ class S3Store:
 
     def _reader(self, uri: Uri) -> Callable[[Pin, Span | None], Iterator[Buffer]]:
         # Directory buckets want a session for their requests, which obstore does not open.
-        by_boto3 = is_directory_bucket(uri) or not is_addressable(uri.key)
-        return self._read_with_boto3 if by_boto3 else self._read
+        by_botocore = is_directory_bucket(uri) or not is_addressable(uri.key)
+        return self._read_with_botocore if by_botocore else self._read
 
     def _read(self, pin: Pin, span: Span | None) -> Iterator[Buffer]:
         return self._connect().transfer.read(pin, span)
@@ -282,7 +282,7 @@ class S3Store:
             )
         return ObjectNotFoundError(message, uri=str(pin.uri), hint=GONE_HINT)
 
-    def _read_with_boto3(self, pin: Pin, span: Span | None) -> Iterator[Buffer]:
+    def _read_with_botocore(self, pin: Pin, span: Span | None) -> Iterator[Buffer]:
         """Read a key that obstore cannot name; slower, and with the same checks."""
         action = Action.READ if pin.version is None else Action.READ_VERSION
         parameters = self._parameters(pin.uri, pin.version)

@@ -124,12 +124,13 @@ class Transfer:
             raise StoreError(message, uri=str(pin.uri))
         began = time.monotonic()
         result = self._answer(pin, span)
+        meta = result.meta  # made anew each time that it is asked for
         length = check_answer(
             pin,
             span,
-            size=result.meta["size"],
-            etag=result.meta["e_tag"],
-            version=result.meta["version"],
+            size=meta["size"],
+            etag=meta["e_tag"],
+            version=meta["version"],
             bounds=result.range,
         )
         received = 0

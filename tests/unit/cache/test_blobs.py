@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from blake3 import blake3
 
+from artlock.cache import blobs
 from artlock.cache.blobs import BlobCache
 from artlock.cache.database import Database
 from artlock.cache.layout import CacheLayout
@@ -342,3 +343,18 @@ def test_3_14_a_wrong_size_in_a_lockfile_costs_no_intact_blob(
     with pytest.raises(IntegrityError), cache.open(digest, size):
         pass
     assert cache.verify(digest)
+
+
+def test_the_disk_has_a_copy_to_write_while_it_is_made(
+    cache: BlobCache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: list[tuple[int, int]] = []
+
+    def begin(_fd: int, start: int, length: int) -> None:
+        begun.append((start, length))
+
+    monkeypatch.setattr(blobs, "start_writeback", begin)
+    monkeypatch.setattr(blobs, "_WRITEBACK", 4 << 20)
+    data = os.urandom((9 << 20) + 1)
+    assert copy(cache, put(cache, data), len(data), tmp_path / "copy") == data
+    assert begun == [(0, 4 << 20), (4 << 20, 4 << 20)]

@@ -1,6 +1,7 @@
 """What a sync makes of a network that is bad in every way it can be."""
 
-from dataclasses import asdict
+from collections.abc import Mapping
+from dataclasses import asdict, replace
 from datetime import timedelta
 from itertools import count
 
@@ -16,6 +17,12 @@ from artlock.errors import (
     ObjectChangedError,
     StoreUnavailableError,
 )
+from artlock.model.manifest import Access, Artifact
+from artlock.model.reach import effective_access
+from artlock.model.settings import Settings, Source
+from artlock.model.trust import TrustRules
+from artlock.model.uri import Uri
+from artlock.ops import sources
 from artlock.ops.sources import Sources
 from artlock.stores.retry import Retrying
 from artlock.stores.transfer import clients
@@ -190,6 +197,52 @@ def test_4_1_stores_are_opened_with_that_budget(
         assert isinstance(two, Retrying)
         assert one is not two
         assert one._budget is two._budget
+
+
+def test_5_6_each_object_is_reached_as_the_longest_table_of_its_prefix_says(
+    bench: Workbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.declare(data="s3://bucket/data/", other="s3://bucket/other/")
+    asked: list[Uri] = []
+
+    def counting(
+        artifact: Artifact,
+        settings: Settings,
+        *,
+        trusted: bool,
+        rules: TrustRules,
+        environment: Mapping[str, str],
+        uri: Uri,
+    ) -> tuple[Access, tuple[str, ...]]:
+        asked.append(uri)
+        return effective_access(
+            artifact,
+            settings,
+            trusted=trusted,
+            rules=rules,
+            environment=environment,
+            uri=uri,
+        )
+
+    monkeypatch.setattr(sources, "effective_access", counting)
+    project = bench.project()
+    own = Source(
+        prefix="s3://bucket/data/own", access=Access(region="x-1"), given=("region",)
+    )
+    settings = replace(project.runtime.settings, sources=(own,))
+    project = replace(project, runtime=replace(project.runtime, settings=settings))
+    data, other = project.manifest.artifacts
+    with Sources(project) as opened:
+        stores = {
+            place: {
+                opened.store(data, Uri.parse(f"s3://bucket/{place}/{n}")) for n in "abc"
+            }
+            for place in ("data", "data/own", "data/own-not")
+        }
+        assert [len(found) for found in stores.values()] == [1, 1, 1]
+        assert stores["data"] == stores["data/own-not"] != stores["data/own"]
+        assert {opened.store(other)} == stores["data"]
+    assert len(asked) == 3  # once for each way, not for each object
 
 
 # Bodies without end.

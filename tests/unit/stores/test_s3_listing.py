@@ -1,6 +1,6 @@
 """Pages of a listing: their text, and what may be believed of them."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from itertools import islice
 
@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from artlock.stores.s3 import pages
 from artlock.stores.s3.listing import (
     MAX_EMPTY_PAGES,
     Marker,
@@ -25,6 +26,7 @@ from artlock.stores.s3.pages import (
     is_listing,
     parse_page,
 )
+from artlock.stores.s3.records import MARK, cut_out
 from tests.unit.stores.s3_pages import START, Bucket, rendered
 
 KEY_TEXT = st.text(
@@ -193,6 +195,65 @@ def test_1_11_a_page_that_is_cut_is_no_page(data: st.DataObject) -> None:
 def test_4_11_no_bytes_crash_the_parser(body: bytes) -> None:
     with pytest.raises(PageError):
         parse_page(body)
+
+
+def read_by(read: Callable[[bytes], Page], body: bytes) -> Page | str:
+    try:
+        return read(body)
+    except PageError as error:
+        return str(error)
+
+
+FRAGMENTS = st.sampled_from(
+    [
+        *("<!--", "-->", "<![CDATA[", "]]>", "<?p ?>", "<x>", "</x>", "<x xmlns='y'>"),
+        *("<Version>", "</Version>", "<Version xmlns=''>", "<DeleteMarker>", "<Contents>"),
+        *("<Key>", "</Key>", "<Key/>", "<Key xmlns=''>k</Key>", "<Size>2</Size>"),
+        *("<ETag> &quot; e &quot; </ETag>", "<Owner><Key>k</Key></Owner>", "<IsLatest/>"),
+        *(
+            "&quot;",
+            "&#34;",
+            "&lt;",
+            "&amp;",
+            '"',
+            " ",
+            "\n",
+            "\x01",
+            "\t",
+            "\x7f",
+            "é",
+            ">",
+        ),
+        f"<{MARK}/>",
+        "<Version><Key>z</Key><VersionId>9</VersionId><IsLatest>true</IsLatest>"
+        "<Size>9</Size></Version>",
+        "<Contents><Key>z</Key><Size>9</Size></Contents>",
+    ]
+)
+
+
+@given(steps=STEPS, url=st.booleans(), edits=st.data())
+def test_records_that_are_cut_out_are_those_that_the_parser_finds(
+    steps: list[tuple[str, bool]], edits: st.DataObject, *, url: bool
+) -> None:
+    text = rendered(bucket_of(steps).listing(), url=url).decode()
+    for _ in range(edits.draw(st.integers(0, 3))):
+        at = edits.draw(st.integers(0, len(text)))
+        until = at + edits.draw(st.integers(0, 12))
+        text = text[:at] + edits.draw(FRAGMENTS) + text[until:]
+    body = text.encode()
+    by_parser = read_by(lambda page: pages._page(page, None), body)
+    assert read_by(parse_page, body) == by_parser
+
+
+def test_records_of_the_usual_kind_are_cut_out() -> None:
+    bucket = bucket_of([("t/a", True), ("t/b", True), ("t/a", False), ("t/c", True)])
+    run = cut_out(rendered(bucket.listing()))
+    assert run is not None
+    assert [record.tag for record in run.records] == ["DeleteMarker", *["Version"] * 3]
+    assert run.records[-1].texts["Key"] == "t/c"
+    assert "Version>" not in run.rest
+    assert cut_out(rendered([entry("t/é")], url=False)) is None
 
 
 def test_5_12_entities_are_never_expanded() -> None:

@@ -1,9 +1,12 @@
 """How a bucket is reached: endpoint, region, credentials, certificates."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from botocore.exceptions import DataNotFoundError, UnknownServiceError
+from botocore.loaders import create_loader
 
 from artlock.errors import AccessDeniedError, BucketNotFoundError, StoreError
 from artlock.model.manifest import Access
@@ -85,6 +88,30 @@ def test_5_6_an_endpoint_of_the_source_comes_before_the_environment(
     assert connected().identity == "s3+https://special.example.com"
     found = connected(Access(endpoint="https://mine.example.com/"))
     assert found.identity == "s3+https://mine.example.com"
+
+
+@pytest.mark.parametrize("service", ["s3", "sts", "sso", "sso-oidc"])
+def test_models_are_read_as_botocore_reads_them(service: str) -> None:
+    # Fresh: botocore fills in what it has worked out.
+    ours, own = session._loader.__wrapped__(None), create_loader()
+    for kind in ("service-2", "endpoint-rule-set-1"):
+        read = ours.load_service_model(service, kind)
+        assert read == own.load_service_model(service, kind)
+    for name in ("endpoints", "partitions", "sdk-default-configuration", "_retry"):
+        assert ours.load_data(name) == own.load_data(name)
+    with pytest.raises(UnknownServiceError):
+        ours.load_service_model("no-such-service", "service-2")
+    with pytest.raises(DataNotFoundError):
+        ours.load_data("no-such-data")
+
+
+def test_a_model_of_a_person_s_own_comes_before_botocore_s(tmp_path: Path) -> None:
+    folder = tmp_path / "models" / "s3" / "2006-03-01"
+    folder.mkdir(parents=True)
+    (folder / "service-2.json").write_text('{"metadata": "mine"}')
+    paths = f"{tmp_path / 'missing'}{os.pathsep}{tmp_path / 'models'}"
+    found = session._loader(paths).load_service_model("s3", "service-2")
+    assert found["metadata"] == "mine"
 
 
 def test_an_identity_has_no_secrets() -> None:

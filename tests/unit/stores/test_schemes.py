@@ -112,7 +112,8 @@ def test_no_client_is_loaded_for_what_needs_none(scheme: str) -> None:
         "import sys; from artlock.stores.schemes import open_store;"
         "from artlock.stores.base import StoreContext; from artlock.model.uri import Uri;"
         f"open_store(Uri.parse({URIS[scheme]!r}), StoreContext());"
-        "print({'boto3', 'google.cloud.storage', 'obstore', 'urllib3'} & set(sys.modules))"
+        "clients = {'botocore', 'google.cloud.storage', 'obstore', 'urllib3'};"
+        "print(clients & set(sys.modules))"
     )
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
