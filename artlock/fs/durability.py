@@ -104,21 +104,36 @@ class Barrier:
     Open it before the first write, call ``written`` for each file before it is closed,
     ``flush`` before the first rename and ``named`` after the last. Where much is written,
     call ``ahead`` in between. Safe to use from several threads, of which one calls all but
-    ``written``. Everything must lie on the file system of ``folder``.
+    ``written``. Everything must lie on the file systems of the folders that it is given.
 
     Args:
         folder: Any folder there.
         mode: How hard.
+        others: A folder of each other file system on which files are written.
         has_syncfs: Whether a batch may be one ``syncfs``; else each file is synced.
+
+    Raises:
+        OSError: A folder cannot be opened.
     """
 
     def __init__(
-        self, folder: str | Path, mode: Fsync, *, has_syncfs: bool = HAS_SYNCFS
+        self,
+        folder: str | Path,
+        mode: Fsync,
+        *,
+        others: Iterable[str | Path] = (),
+        has_syncfs: bool = HAS_SYNCFS,
     ) -> None:
         self._batched = mode is Fsync.BATCH and has_syncfs
         self._each = mode is Fsync.EACH or (mode is Fsync.BATCH and not has_syncfs)
+        self._fds: list[int] = []
         # Opened now, because errors are reported from now on.
-        self._fd = os.open(folder, os.O_RDONLY | os.O_CLOEXEC) if self._batched else -1
+        for each in (folder, *others) if self._batched else ():
+            try:
+                self._fds.append(os.open(each, os.O_RDONLY | os.O_CLOEXEC))
+            except OSError:
+                self._close_all()
+                raise
         self._helper: threading.Thread | None = None
         self._failure: OSError | None = None
         self._behind = 0
@@ -132,10 +147,12 @@ class Barrier:
     def close(self) -> None:
         """Give back the descriptor; may be called twice."""
         self._await_helper()
-        if self._fd >= 0:
+        self._close_all()
+
+    def _close_all(self) -> None:
+        while self._fds:
             with suppress(OSError):  # a folder; what it had to report came with the sync
-                os.close(self._fd)
-            self._fd = -1
+                os.close(self._fds.pop())
 
     def written(self, fd: int) -> None:
         """Take note that a file is complete.
@@ -164,9 +181,13 @@ class Barrier:
 
     def _press(self) -> None:
         try:
-            sync_filesystem(self._fd)
+            self._sync_all()
         except OSError as error:
             self._failure = error
+
+    def _sync_all(self) -> None:
+        for fd in self._fds:
+            sync_filesystem(fd)
 
     def _await_helper(self) -> None:
         if self._helper is not None:
@@ -182,8 +203,7 @@ class Barrier:
         self._await_helper()
         if self._failure is not None:
             raise self._failure  # asked again, the kernel might report success
-        if self._batched:
-            sync_filesystem(self._fd)
+        self._sync_all()
 
     def named(self, folders: Iterable[str | Path]) -> None:
         """Return when the names in ``folders`` are on the disk too.
@@ -191,8 +211,7 @@ class Barrier:
         Raises:
             OSError: Some name may be lost by a power cut; no name is wrong.
         """
-        if self._batched:
-            sync_filesystem(self._fd)
-        elif self._each:
+        self._sync_all()
+        if self._each:
             for folder in folders:
                 sync_folder(folder)

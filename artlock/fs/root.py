@@ -9,7 +9,7 @@ import errno
 import itertools
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Self
@@ -71,6 +71,31 @@ class Root:
     def folder(self, path: str, *, create: bool = False) -> Loan:
         """Lend a folder; see ``Folders.lend``."""
         return self._folders.lend(path, create=create)
+
+    def other_file_systems(self, folders: Iterable[str]) -> list[Path]:
+        """Return a folder of each file system that some folders are on, but for the root's.
+
+        A folder that does not exist yet is where it will be: in the one above it.
+
+        Raises:
+            OSError: One cannot be looked at.
+        """
+        found: dict[int, Path] = {}
+        pending = set(folders) - {""}
+        seen = {""}
+        while pending:
+            path = pending.pop()
+            seen.add(path)
+            try:
+                with self._folders.lend(path) as folder:
+                    found.setdefault(folder.device, self.path / path)
+            except FileNotFoundError:
+                pending |= {split(path)[0]} - seen
+            except WorkspaceError:
+                continue  # whoever stages a file there says what is in the way
+        with self._folders.lend("") as top:
+            found.pop(top.device, None)
+        return list(found.values())
 
     def lstat(self, path: str) -> os.stat_result | None:
         """Describe what lies at ``path``, a link itself included; ``None`` if nothing does.

@@ -128,7 +128,7 @@ class Materializer:
 
         with (
             raising(WorkspaceError, "cannot write to the workspace"),
-            Barrier(self._root.path, Fsync.BATCH) as barrier,
+            self._barrier(write.target for write in writes) as barrier,
         ):
             self._root.new_folders.begin(w.target.rpartition("/")[0] for w in writes)
             make = self._maker(writes[0])
@@ -149,6 +149,16 @@ class Materializer:
             # Before the names: after a power cut no name may have bytes that never came.
             barrier.flush()
         return missing
+
+    def _barrier(self, targets: Iterable[str]) -> Barrier:
+        """Return what presses files and names to the disk, on mounts in the workspace too.
+
+        Raises:
+            OSError: A folder cannot be opened.
+        """
+        folders = {target.rpartition("/")[0] for target in targets}
+        others = self._root.other_file_systems(folders)
+        return Barrier(self._root.path, Fsync.BATCH, others=others)
 
     def settle(self) -> None:
         """Wait until no write from now on can bear the time of those that are done.
@@ -174,12 +184,12 @@ class Materializer:
             WorkspaceError: A name cannot be given; those before it were.
         """
         parents: set[str] = set()
+        wanted = list(targets)
         with (
             raising(WorkspaceError, "cannot write to the workspace"),
-            Barrier(self._root.path, Fsync.BATCH) as barrier,
+            self._barrier(wanted) as barrier,
         ):
             try:
-                wanted = list(targets)
                 self._place_folders(wanted, parents)
                 for target in wanted:
                     if target in self._staged:

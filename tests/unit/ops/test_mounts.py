@@ -11,6 +11,7 @@ import pytest
 from artlock.cache.layout import CacheLayout
 from artlock.cache.records import Stamp
 from artlock.errors import ConfigError, ConflictError, WorkspaceError
+from artlock.fs import durability
 from artlock.model.settings import LinkMode
 from artlock.model.verification import Verification, Verified
 from artlock.ops.materialize import Materializer
@@ -131,6 +132,36 @@ def test_2_18_2_27_a_folder_of_the_workspace_may_be_a_mount(
                 bench.force()
             assert bench.data()[f"{path}a"] == "mine"
             assert not [p for p in mount.rglob("*") if p.name.startswith(".artlock")]
+
+
+@needs("tmpfs")
+def test_3_1_3_2_a_mount_in_the_workspace_is_pressed_to_its_disk_too(
+    bench: Workbench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before the first name is given there, and after the last."""
+    place = tmp_path / "own"
+    place.mkdir()
+    bench.put_at("d/e/a", "1")
+    bench.put_at("other", "2")
+    bench.declare_files()
+    bench.resolve()
+    with mounted("tmpfs", place) as mount:
+        target = bench.root / "data/data/d"
+        target.mkdir(parents=True)
+        with bound(mount, target):
+            own, there = bench.root.stat().st_dev, target.stat().st_dev
+            synced: list[tuple[int, bool]] = []
+
+            def sync(fd: int) -> None:
+                is_named = (target / "e/a").exists()
+                synced.append((os.fstat(fd).st_dev, is_named))
+
+            monkeypatch.setattr(durability, "sync_filesystem", sync)
+            bench.sync()
+    before = {device for device, is_named in synced if not is_named}
+    after = {device for device, is_named in synced if is_named}
+    assert {own, there} <= before
+    assert {own, there} <= after
 
 
 @needs("bind")
