@@ -28,7 +28,8 @@ over loopback. Figures move from machine to machine; the ratios of one run count
 `make bench` measures the short form again, `make bench-full` the long one, and `WRITE=1`
 with either writes this page.
 
-* All of a table ran in turn, round after round. Times are medians of all rounds. **CPU**
+* All of a table ran in turn, round after round. Times are medians of all rounds; who was
+  three times as slow as artlock after three rounds ran no more. **CPU**
   is user and system time, children included. **memory** is the peak of the largest
   process, and never less than 10 MB. Where a lock or JSON lines are read or written, the
   wall time is that of this alone, without the start of Python.
@@ -39,6 +40,8 @@ with either writes this page.
   bytes, and has `1 wrong`. artlock verifies every byte, fills its cache and the workspace,
   and syncs both to the disk; the others do so only where it is said.
 * **requests** were counted in a run that was not timed.
+* **floor** is the least that the same promise costs in Python here, without artlock;
+  [where the time goes](where-the-time-goes.md) says more.
 * DVC pinned with `dvc import-url --version-aware`, W&B's client with `add_reference`,
   Comet's with `add_remote`. The lists of objects that the servers of the last two would
   keep were in files; what downloads is their own code.

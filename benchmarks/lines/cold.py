@@ -13,6 +13,7 @@ from benchmarks.peers.commands import (
     aws_copy,
     boto3_loop,
     copy_tree,
+    floor,
     rclone_copy,
     read_loop,
     s5cmd_copy,
@@ -35,17 +36,16 @@ def many(ground: Ground) -> Iterator[Comparison]:
             objects,
             project,
             Peer(contender=s5cmd_copy(ground, objects), target=1.0, stretch=0.7),
-            Peer(contender=read_loop(ground, project)),
             *slow,
         ),
         # Counted with few objects (`some`): to pass on so many takes minutes.
         endpoint=ground.servers.s3.endpoint if ground.sizes.is_long else "",
     )
-    floor = _at_nginx(ground, read_loop(ground, project))
+    loop = _at_nginx(ground, read_loop(ground, project))
     yield Comparison(
         what=f"cold `sync`, {objects.what}, nginx",
         ours=_at_nginx(ground, cold_sync(ground, project)),
-        peers=(Peer(contender=floor, target=1.5, stretch=1.2),),
+        peers=(Peer(contender=loop, target=1.5, stretch=1.2),),
         pinned=objects.pinned,
     )
     yield Comparison(
@@ -56,7 +56,10 @@ def many(ground: Ground) -> Iterator[Comparison]:
             ),
             delivers=project.data,
         ),
-        peers=(Peer(contender=copy_tree(ground, project), target=1.5, stretch=1.0),),
+        peers=(
+            Peer(contender=copy_tree(ground, project), target=1.5, stretch=1.0),
+            Peer(contender=_copy_floor(ground, project)),
+        ),
         pinned=objects.pinned,
     )
 
@@ -90,8 +93,14 @@ def big(ground: Ground) -> Iterator[Comparison]:
     objects = data.load_s3(ground.servers, "big", what, files)
     project = ground.project("big", objects.uri)
     durable = s5cmd_copy(ground, objects, durable=True)
+    goal = ground.folder / "written"
+    words = (str(goal), str(sizes.big_size), *map(str, range(sizes.big)))
     yield _from_s3(
-        ground, objects, project, Peer(contender=durable, target=1.3, stretch=1.0)
+        ground,
+        objects,
+        project,
+        Peer(contender=durable, target=1.3, stretch=1.0),
+        Peer(contender=floor("write all twice; sync", ground, goal, "write", *words)),
     )
     yield Comparison(
         what=f"cold `sync --link-mode hardlink`, {what}",
@@ -166,6 +175,13 @@ def _from_s3(
         pinned=objects.pinned,
         endpoint=ground.servers.s3.endpoint,
     )
+
+
+def _copy_floor(ground: Ground, project: Project) -> Contender:
+    goal = ground.folder / "floor"
+    tree = ground.folder / f"{project.folder.name}-tree"  # that of `copy_tree`
+    words = ("copy", str(tree), str(goal))
+    return floor("hash, write, sync, rename in 2 processes", ground, goal, *words)
 
 
 def _at_nginx(ground: Ground, contender: Contender) -> Contender:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 from benchmarks import data
 from benchmarks.comparison import Comparison, Limit, Peer
 from benchmarks.ground import ARTLOCK, Ground, Project
+from benchmarks.peers.commands import floor
 from benchmarks.timing import Contender
 
 _MILLION_LIMIT = 1.2e9
@@ -19,11 +21,15 @@ def resting(ground: Ground) -> Iterator[Comparison]:
     project, repository = resting_project(ground, count)
     commit_all(ground, repository)
     git = git_status(repository)
+    names = ground.folder / f"names-{count}"
+    paths = (path for path in project.data.rglob("*") if path.is_file())
+    names.write_bytes(b"\0".join(os.fsencode(path) for path in paths))
+    least = floor("lstat in 2 processes", ground, None, "look", str(names))
     for command in ("sync", "status"):
         yield Comparison(
             what=f"no-op `{command}`, {count:,} files",
             ours=at_rest(ground, command, project),
-            peers=(Peer(contender=git, target=1.0, stretch=0.5),),
+            peers=(Peer(contender=git, target=1.0, stretch=0.5), Peer(contender=least)),
         )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from benchmarks.comparison import Comparison, Peer
 from benchmarks.data import make_files, small_files
 from benchmarks.ground import Ground
-from benchmarks.peers.commands import import_click
+from benchmarks.peers.commands import import_click, import_libraries
 
 
 def startup(ground: Ground) -> Iterator[Comparison]:
@@ -24,5 +24,8 @@ def startup(ground: Ground) -> Iterator[Comparison]:
     yield Comparison(
         what="`check`, small project",
         ours=ground.artlock("artlock check", "check", project=small),
-        peers=(Peer(contender=click, target=2.0),),
+        peers=(
+            Peer(contender=click, target=2.0),
+            Peer(contender=import_libraries(ground)),
+        ),
     )

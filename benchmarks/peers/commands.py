@@ -129,10 +129,36 @@ def copy_tree(ground: Ground, project: Project) -> Contender:
     )
 
 
+def floor(name: str, ground: Ground, goal: Path | None, *words: str) -> Contender:
+    """Do the least that artlock's promises cost here; see ``benchmarks.peers.floors``.
+
+    Args:
+        name: In the table.
+        ground: Where.
+        goal: A folder that it makes.
+        words: Its verb and arguments.
+    """
+    return Contender(
+        name=f"floor: {name}",
+        command=(sys.executable, "-m", "benchmarks.peers.floors", *words),
+        folder=ground.folder,
+        prepare=(lambda: None) if goal is None else (lambda: ground.put_aside(goal)),
+    )
+
+
 def import_click(ground: Ground) -> Contender:
     """Start Python and import click."""
     return Contender(
         name="python -c 'import click'",
         command=(sys.executable, "-c", "import click"),
+        folder=ground.folder,
+    )
+
+
+def import_libraries(ground: Ground) -> Contender:
+    """Start Python and import what `check` cannot do without."""
+    return Contender(
+        name="floor: imports",
+        command=(sys.executable, "-c", "import blake3, click, msgspec, tomllib"),
         folder=ground.folder,
     )

@@ -41,6 +41,17 @@ def test_a_command_may_time_a_part_of_itself(tmp_path: Path) -> None:
     assert run(contender, ENVIRON).wall == 0.25
 
 
+def test_who_is_far_behind_runs_only_a_few_rounds(tmp_path: Path) -> None:
+    def sleep(name: str, seconds: float) -> Contender:
+        command = ("sleep", str(seconds))
+        return Contender(name=name, command=command, folder=tmp_path)
+
+    found = race(
+        [sleep("ours", 0.02), sleep("near", 0.03), sleep("far", 0.3)], ENVIRON, rounds=5
+    )
+    assert [len(each.runs) for each in found.values()] == [5, 5, 3]
+
+
 @pytest.mark.parametrize("command", [("sh", "-c", "echo no; exit 3"), ("./not-there",)])
 def test_a_run_that_fails_says_so(command: tuple[str, ...], tmp_path: Path) -> None:
     with pytest.raises(RunError, match=r"no|not-there"):
