@@ -23,7 +23,8 @@ class Sizes:
         shards: Large files of the model directory, of ``shard_size``.
         shard_size: Bytes.
         samples: Small files in each of eight folders of the model directory.
-        tiny: Objects of 1 kB that are listed, and files of 1 kB in the large workspace.
+        listed: Objects of 1 kB that are listed.
+        tiny: Files of 1 kB in the large workspace.
         rows: Of the lockfile that is read, written and checked.
         huge: Bytes of the one object whose sync is held against a limit of memory.
         row_steps: Numbers of rows for the plots.
@@ -42,6 +43,7 @@ class Sizes:
     shards: int
     shard_size: int
     samples: int
+    listed: int
     tiny: int
     rows: int
     huge: int
@@ -53,18 +55,19 @@ class Sizes:
 SHORT = Sizes(
     name="short",
     rounds=5,
-    many=10_000,
-    some=200,
+    many=8_000,
+    some=100,
     big=4,
     big_size=256 * _MIB,
     shards=3,
     shard_size=64 * _MIB,
     samples=25,
+    listed=20_000,
     tiny=100_000,
     rows=1_000_000,
     huge=2048 * _MIB,
     row_steps=(1_000, 10_000, 100_000, 1_000_000),
-    object_steps=(1_000, 3_000, 10_000),
+    object_steps=(1_000, 3_000, 8_000),
     resting_steps=(1_000, 10_000, 100_000),
 )
 
@@ -79,6 +82,7 @@ FULL = Sizes(
     shards=6,
     shard_size=256 * _MIB,
     samples=100,
+    listed=100_000,
     tiny=100_000,
     rows=1_000_000,
     huge=2048 * _MIB,
@@ -98,6 +102,7 @@ SMOKE = Sizes(
     shards=1,
     shard_size=_MIB,
     samples=2,
+    listed=20,
     tiny=20,
     rows=50,
     huge=_MIB,

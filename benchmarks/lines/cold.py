@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from benchmarks import data
@@ -69,7 +69,13 @@ def some(ground: Ground) -> Iterator[Comparison]:
     count = ground.sizes.some
     files = data.small_files(count, data.SMALL)
     objects = data.load_s3(ground.servers, "some", f"{count:,} x 10 kB", files)
-    yield _beside_all(ground, objects, *pinning_peers(ground, objects))
+    peers = (
+        s5cmd_copy(ground, objects),
+        rclone_copy(ground, objects),
+        aws_copy(ground, objects),
+        boto3_loop(ground, objects),
+    )
+    yield _beside(ground, objects, peers, pinning_peers(ground, objects))
 
 
 def model(ground: Ground) -> Iterator[Comparison]:
@@ -81,8 +87,11 @@ def model(ground: Ground) -> Iterator[Comparison]:
     ]
     what = f"a model's directory of {len(files):,} files"
     objects = data.load_s3(ground.servers, "model", what, files)
+    peers = [s5cmd_copy(ground, objects), rclone_copy(ground, objects)]
+    if sizes.is_long:
+        peers += [aws_copy(ground, objects), boto3_loop(ground, objects)]
     pinning = pinning_peers(ground, objects) if sizes.is_long else ()
-    yield _beside_all(ground, objects, *pinning)
+    yield _beside(ground, objects, peers, pinning)
 
 
 def big(ground: Ground) -> Iterator[Comparison]:
@@ -148,18 +157,20 @@ def huge(ground: Ground) -> Iterator[Comparison]:
     )
 
 
-def _beside_all(ground: Ground, objects: DataSet, *pinning: Contender) -> Comparison:
-    """Hold a cold sync against each peer; after all have pinned, an object changes."""
+def _beside(
+    ground: Ground,
+    objects: DataSet,
+    peers: Iterable[Contender],
+    pinning: Iterable[Contender],
+) -> Comparison:
+    """Hold a cold sync against peers; after all have pinned, an object changes."""
     project = ground.project(objects.bucket, objects.uri)
     data.overwrite_one(ground.servers, objects)
     return _from_s3(
         ground,
         objects,
         project,
-        Peer(contender=s5cmd_copy(ground, objects)),
-        Peer(contender=rclone_copy(ground, objects)),
-        Peer(contender=aws_copy(ground, objects)),
-        Peer(contender=boto3_loop(ground, objects)),
+        *(Peer(contender=each) for each in peers),
         # Five times as fast, ten times as fast.
         *(Peer(contender=each, target=0.2, stretch=0.1) for each in pinning),
     )

@@ -12,11 +12,11 @@ from benchmarks.peers.commands import s5cmd_list
 
 def listing(ground: Ground) -> Iterator[Comparison]:
     """Yield ``resolve`` of all anew, and ``update`` with nothing changed."""
-    count = ground.sizes.tiny
+    count = ground.sizes.listed
     what = f"{count:,} objects"
     files = data.small_files(count, data.TINY)
-    objects = data.load_s3_fast(ground.servers, "tiny", what, files)
-    project = ground.project("tiny", objects.uri)
+    objects = data.load_s3_fast(ground.servers, "listed", what, files)
+    project = ground.project("listed", objects.uri)
     peer = s5cmd_list(ground, objects)
     endpoint = ground.servers.s3.endpoint
     yield Comparison(
