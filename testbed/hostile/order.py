@@ -90,6 +90,31 @@ def placed(
     return sorted(found, key=lambda item: item[0])
 
 
+def folded(
+    entries: Sequence[tuple[Place, _Entry]], prefix: str, delimiter: str, pages: Pages
+) -> list[tuple[Place, _Entry | str]]:
+    """Put the name of a folder in place of all entries in it, in order.
+
+    Args:
+        entries: All below ``prefix``.
+        prefix: What was asked for.
+        delimiter: What ends the name of a folder; nothing leaves all as it is.
+        pages: How it goes wrong.
+    """
+    if not delimiter:
+        return list(entries)
+    found: dict[Place, _Entry | str] = {}
+    for place, entry in entries:
+        rest = place[1].decode("utf-8", "surrogatepass").removeprefix(prefix)
+        name, ends, _ = rest.partition(delimiter)
+        if ends:
+            folder = f"{prefix}{name}{ends}"
+            found[place_of(folder, 0, pages)] = folder
+        else:
+            found[place] = entry
+    return sorted(found.items(), key=lambda item: item[0])
+
+
 def cut(
     entries: Sequence[tuple[Place, _Entry]], after: Place | None, limit: int, pages: Pages
 ) -> Cut[_Entry]:
@@ -116,14 +141,26 @@ def cut(
 
 
 def opaque(
-    entries: Sequence[tuple[Place, _Entry]], token: str, limit: int, pages: Pages
+    entries: Sequence[tuple[Place, _Entry]],
+    token: str,
+    limit: int,
+    pages: Pages,
+    *,
+    start: Place | None = None,
 ) -> tuple[tuple[_Entry, ...], str | None]:
     """Return the page of a service whose markers are opaque, and the next marker.
+
+    Args:
+        entries: All that there are, in order.
+        token: The marker, or nothing.
+        limit: The most entries.
+        pages: How it goes wrong.
+        start: Where to begin if there is no marker.
 
     Raises:
         ValueError: ``token`` is none.
     """
-    asked = Token.parse(token)
+    asked = Token.parse(token) if token else Token(place=start)
     if asked.place is None and asked.empty != pages.empty:
         return (), Token(empty=asked.empty + 1).text()
     found = cut(entries, asked.place, limit, pages)

@@ -5,7 +5,7 @@ from urllib.parse import quote_plus
 from xml.sax.saxutils import escape
 
 from testbed.hostile.history import Bucket, Pages, State
-from testbed.hostile.order import cut, opaque, place_of, placed
+from testbed.hostile.order import cut, folded, opaque, place_of, placed
 
 _HEAD = '<?xml version="1.0" encoding="UTF-8"?>\n'
 _SPACE = 'xmlns="http://s3.amazonaws.com/doc/2006-03-01/"'
@@ -24,9 +24,19 @@ def versions_page(bucket: Bucket, query: Mapping[str, str]) -> bytes:
         (place, (state, newer is None))
         for place, state, newer in placed(bucket, prefix, pages)
     ]
-    found = cut(entries, after, _limit(query), pages)
+    found = cut(
+        folded(entries, prefix, query.get("delimiter", ""), pages),
+        after,
+        _limit(query),
+        pages,
+    )
     spelled = _spelling(pages, query)
-    rows = [_version(state, spelled, is_latest=last) for state, last in found.entries]
+    rows = [
+        _folder(entry, spelled)
+        if isinstance(entry, str)
+        else _version(entry[0], spelled, is_latest=entry[1])
+        for entry in found.entries
+    ]
     following = ""
     if found.last is not None:
         _, raw, late = found.last
@@ -53,11 +63,20 @@ def plain_page(bucket: Bucket, query: Mapping[str, str]) -> bytes:
         if newer is None and not state.is_marker
     ]
     token = query.get("continuation-token", "")
-    found, following = opaque(entries, token, _limit(query), pages)
+    start = query.get("start-after", "")
+    found, following = opaque(
+        folded(entries, prefix, query.get("delimiter", ""), pages),
+        token,
+        _limit(query),
+        pages,
+        start=place_of(start, 0, pages) if start else None,
+    )
     spelled = _spelling(pages, query)
     rows = "".join(
-        f"<Contents><Key>{spelled(state.key)}</Key>{_facts(state)}</Contents>"
-        for state in found
+        _folder(entry, spelled)
+        if isinstance(entry, str)
+        else f"<Contents><Key>{spelled(entry.key)}</Key>{_facts(entry)}</Contents>"
+        for entry in found
     )
     head = _common(bucket, pages, query, is_truncated=following is not None)
     head += f"<KeyCount>{len(found)}</KeyCount>"
@@ -100,6 +119,10 @@ def _common(
     if not pages.is_mute:
         text += f"<IsTruncated>{str(is_truncated).lower()}</IsTruncated>"
     return text
+
+
+def _folder(name: str, spelled: _Spelling) -> str:
+    return f"<CommonPrefixes><Prefix>{spelled(name)}</Prefix></CommonPrefixes>"
 
 
 def _version(state: State, spelled: _Spelling, *, is_latest: bool) -> str:

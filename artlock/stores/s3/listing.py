@@ -40,14 +40,18 @@ class Rules:
     as_of: datetime | None = None
 
 
-def follow(ask: Callable[[Marker], Page]) -> Iterator[Page]:
+def follow(ask: Callable[[Marker], Page], start: Marker = ()) -> Iterator[Page]:
     """Yield page after page until one says that it is the last.
+
+    Args:
+        ask: Gets the page behind a marker.
+        start: Where the first page begins; nothing is the beginning.
 
     Raises:
         PageError: A page names no successor, or one that was asked for before.
     """
-    marker: Marker = ()
-    seen: set[Marker] = {marker}
+    marker = start
+    seen = {marker}
     empty = 0
     while True:
         page = ask(marker)

@@ -66,11 +66,13 @@ class Page:
         is_truncated: Whether there is more.
         next: What the next request names, as pairs of parameter and value; empty if the
             server named nothing.
+        folders: What stands for all the keys below it, where a delimiter was asked for.
     """
 
     entries: list[Entry]
     is_truncated: bool
     next: tuple[tuple[str, str], ...]
+    folders: tuple[str, ...] = ()
 
 
 def is_listing(body: bytes) -> bool:
@@ -119,6 +121,7 @@ def _page(body: bytes, run: Run | None) -> Page:
             entries=_entries(records, is_encoded=is_encoded),
             is_truncated=_FLAGS[root.findtext(f"{space}IsTruncated") or "IsTruncated"],
             next=_next(root, space, is_encoded=is_encoded),
+            folders=_folders(root, space, is_encoded=is_encoded),
         )
     except KeyError as error:
         reason = f"an element is missing or is not known: {error}"
@@ -217,3 +220,11 @@ def _next(root: ET.Element, space: str, *, is_encoded: bool) -> tuple[tuple[str,
         ("ContinuationToken", root.findtext(f"{space}NextContinuationToken") or ""),
     )
     return tuple((name, text) for name, text in found if text)
+
+
+def _folders(root: ET.Element, space: str, *, is_encoded: bool) -> tuple[str, ...]:
+    found = root.iterfind(f"{space}CommonPrefixes/{space}Prefix")
+    names = [each.text or "" for each in found]
+    if is_encoded:
+        names = [unquote_plus(name, errors="strict") for name in names]
+    return tuple(names)

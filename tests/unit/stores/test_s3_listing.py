@@ -268,6 +268,18 @@ def test_5_12_entities_are_never_expanded() -> None:
         parse_page(bomb.decode().encode("utf-16"))
 
 
+@pytest.mark.parametrize("url", [True, False])
+def test_folders_of_a_page_are_told(*, url: bool) -> None:
+    text = rendered([entry()], url=url)
+    name = b"t/%C3%A9+%2B/" if url else "t/é +/".encode()
+    folders = b"<CommonPrefixes><Prefix>%b</Prefix></CommonPrefixes>" % name
+    for end in (b"<Version>", b"</ListVersionsResult>"):
+        found = parse_page(text.replace(end, folders + end))
+        assert found.folders == ("t/é +/",)
+        assert found.entries == parse_page(text).entries
+    assert parse_page(text).folders == ()
+
+
 def test_only_listings_are_taken_for_listings() -> None:
     assert is_listing(rendered([]))
     assert not is_listing(b"<html></html>")

@@ -1,6 +1,8 @@
 """How a bucket is reached: endpoint, region, credentials, certificates."""
 
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -103,6 +105,16 @@ def test_models_are_read_as_botocore_reads_them(service: str) -> None:
         ours.load_service_model("no-such-service", "service-2")
     with pytest.raises(DataNotFoundError):
         ours.load_data("no-such-data")
+
+
+def test_boto3_is_not_loaded() -> None:
+    program = (
+        "import sys, artlock.stores.s3; print({'boto3', 's3transfer'} & set(sys.modules))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "set()\n"
 
 
 def test_a_model_of_a_person_s_own_comes_before_botocore_s(tmp_path: Path) -> None:
