@@ -12,6 +12,7 @@ from artlock.formats.lockfile import format_lockfile, parse_lockfile
 from artlock.model.diff import ChangeKind, diff
 from artlock.model.lock import Kind
 from artlock.model.verification import Verification
+from artlock.ops import policy as policy_module
 from artlock.ops import sync as sync_module
 from torture.inside import artlock
 from torture.lock_edits import edited
@@ -219,7 +220,7 @@ OTHERS_SOURCE = (b"s3://bucket/data/", b"s3://bucket/other/")
         (
             [
                 (sync_module, "stale_reasons", []),
-                (sync_module, "refuse_outside", None),
+                (policy_module, "refuse_outside", None),
             ],
             lambda p: format_lockfile(p.lock).replace(*OTHERS_SOURCE),
         ),
