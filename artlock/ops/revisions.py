@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from artlock.errors import GitError
 from artlock.formats.lockfile import parse_lockfile
 from artlock.formats.lockfile_changes import without_common_rows
-from artlock.gitio.repository import read_at, repository_root
+from artlock.gitio.repository import read_at, work_tree
 from artlock.model.diff import diff
 from artlock.model.lock import Lockfile
 from artlock.ops.project import LOCKFILE
@@ -75,12 +74,6 @@ def lockfile_at(project: Project, revision: str) -> Lockfile:
 
 
 def _text_at(project: Project, revision: str) -> _Text:
-    root = repository_root(project.root)
-    if root is None:
-        message = f"`{project.root}` is in no git repository, so there is no older lockfile"
-        raise GitError(
-            message,
-            hint="run `git init` and commit `artifacts.lock`",
-        )
+    root = work_tree(project.root)
     path = (project.root / LOCKFILE).relative_to(root).as_posix()
     return _Text(read_at(root, revision, path), f"{revision}:{path}")
