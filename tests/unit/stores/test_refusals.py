@@ -40,8 +40,9 @@ class Endless:
         piece = b"x" * (1 if self._pause_s else 1 << 16)
         with client, suppress(OSError):
             asked = client.recv(1 << 16)
-            head = f"HTTP/1.1 {self._status} X\r\nContent-Length: {1 << 40}\r\n\r\n"
-            client.sendall(head.encode())
+            # Closing is told, or a client might send its next question into the closing.
+            head = f"HTTP/1.1 {self._status} X\r\nConnection: close\r\n"
+            client.sendall(f"{head}Content-Length: {1 << 40}\r\n\r\n".encode())
             while self.is_open and not asked.startswith(b"HEAD"):
                 client.sendall(piece)
                 time.sleep(self._pause_s)
