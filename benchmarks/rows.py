@@ -10,10 +10,10 @@ import random
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import msgspec
+from msgspec.structs import replace
 
 from artlock.formats.lockfile import format_lockfile, parse_lockfile
 from artlock.model.lock import LockedObject, Lockfile
@@ -45,7 +45,7 @@ def _hex(chance: random.Random, length: int) -> str:
 def _change(path: str) -> None:
     """Give one row of a hundred another size."""
     rows = [
-        msgspec.structs.replace(row, size=row.size + 1) if number % _CHANGED == 0 else row
+        replace(row, size=row.size + 1) if number % _CHANGED == 0 else row
         for number, row in enumerate(_rows(Path(path)))
     ]
     _replace_rows(Path(path), rows)

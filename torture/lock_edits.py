@@ -2,10 +2,9 @@
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from random import Random
 
-import msgspec
+from msgspec.structs import replace
 
 from artlock.formats.lockfile import format_lockfile
 from artlock.model.lock import Kind, LockedArtifact, LockedObject, Lockfile
@@ -99,7 +98,7 @@ def _with_row(lock: Lockfile, luck: Random, *, cells: int) -> Lockfile:
                 value = luck.choice((*_VERSIONS, other.version, other.path))
             case _:
                 value = _checksum(row.checksum, other.checksum, luck)
-        row = msgspec.structs.replace(row, **{cell: value})
+        row = replace(row, **{cell: value})
     objects = (*artifact.objects[:index], row, *artifact.objects[index + 1 :])
     return _with(lock, replace(artifact, objects=objects))
 

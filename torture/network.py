@@ -130,7 +130,9 @@ def _locked(
     lock = resolve(
         Project.open(checkout.root, runtime), None, pins=Pins.KEEP, digest_all=True
     ).lock
-    lock = replace(lock, artifacts=tuple(_as_trusted(a, bodies) for a in lock.artifacts))
+    lock = msgspec.structs.replace(
+        lock, artifacts=tuple(_as_trusted(a, bodies) for a in lock.artifacts)
+    )
     return replace(checkout, lockfile=format_lockfile(lock))
 
 
@@ -138,7 +140,7 @@ def _as_trusted(artifact: LockedArtifact, bodies: Mapping[str, bytes]) -> Locked
     """Return an artifact with the tokens that its name says."""
     if artifact.name not in set(Trust):
         return artifact
-    return replace(
+    return msgspec.structs.replace(
         artifact,
         objects=tuple(
             msgspec.structs.replace(

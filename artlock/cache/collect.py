@@ -22,8 +22,10 @@ import stat
 from collections.abc import Callable, Collection, Iterable
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from pathlib import Path
+
+import msgspec
+from msgspec.structs import replace
 
 from artlock.cache.layout import CacheLayout
 from artlock.cache.sweep import StoredBlob, entries, lstat_or_none, stored_blobs
@@ -36,8 +38,7 @@ GRACE_S = 24 * 3600.0
 _DISCARDED = re.compile(r"([0-9a-f]{64})-[0-9a-f]{8}")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Choice:
+class Choice(msgspec.Struct, frozen=True, kw_only=True):
     """Which blobs are to go.
 
     Attributes:

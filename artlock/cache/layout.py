@@ -25,8 +25,9 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from artlock.errors import CacheError
 from artlock.fs.mutex import WAIT_S, Mutex
@@ -61,8 +62,7 @@ def default_root(environment: Mapping[str, str]) -> Path:
     return (Path(home) if home else Path.home()) / ".cache" / "artlock"
 
 
-@dataclass(frozen=True, slots=True)
-class CacheLayout:
+class CacheLayout(msgspec.Struct, frozen=True):
     """The paths of one cache.
 
     Attributes:

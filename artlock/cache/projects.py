@@ -17,9 +17,9 @@ import os
 import re
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
 from blake3 import blake3
 
 from artlock.cache.layout import CacheLayout
@@ -35,8 +35,7 @@ _LENGTH = 32
 """Of a digest, and of the check value before them, in bytes."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KnownProject:
+class KnownProject(msgspec.Struct, frozen=True, kw_only=True):
     """A project that used the cache.
 
     Attributes:

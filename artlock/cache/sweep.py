@@ -7,8 +7,9 @@ import re
 import stat
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from artlock.cache.layout import CacheLayout
 from artlock.errors import CacheError
@@ -23,8 +24,7 @@ _SHARD = re.compile(r"[0-9a-f]{2}")
 _REST = re.compile(r"[0-9a-f]{62}")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Usage:
+class Usage(msgspec.Struct, frozen=True, kw_only=True):
     """What the cache holds; sizes in bytes.
 
     Attributes:
@@ -46,8 +46,7 @@ class Usage:
     other_versions: tuple[Path, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoredBlob:
+class StoredBlob(msgspec.Struct, frozen=True, kw_only=True):
     """A blob as it lies there.
 
     Attributes:

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import functools
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
 
 import click
+import msgspec
 
 from artlock.cli.output import Output
 
@@ -78,8 +78,7 @@ def _with_shared(
     return function
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Shell:
+class Shell(msgspec.Struct, frozen=True, kw_only=True):
     """What a command needs beside its own arguments.
 
     Attributes:

@@ -6,9 +6,10 @@ A row has one spelling, so equal lines are equal rows: only those that differ ar
 from __future__ import annotations
 
 from bisect import bisect_right
-from dataclasses import replace
 from itertools import chain
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from artlock.formats.lockfile_faults import Spot
 from artlock.formats.lockfile_pieces import cut_rows, decode_rows

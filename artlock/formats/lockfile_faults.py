@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NoReturn
+
+import msgspec
 
 from artlock.errors import LaterFormatError, LockfileError
 
@@ -14,8 +15,7 @@ MAKE_ANEW = (
 UPGRADE = "upgrade artlock"
 
 
-@dataclass(frozen=True, slots=True)
-class Spot:
+class Spot(msgspec.Struct, frozen=True):
     """Where in which lockfile something stands, for messages."""
 
     name: str

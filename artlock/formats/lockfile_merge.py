@@ -6,10 +6,12 @@ resolve`` reads both.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from itertools import groupby
 from operator import attrgetter
 from typing import TYPE_CHECKING
+
+import msgspec
+from msgspec.structs import replace
 
 from artlock.formats.lockfile_write import encode_rows, format_lockfile
 from artlock.model.lock import LockedObject, Lockfile
@@ -26,8 +28,7 @@ _END = b"]\n"
 """Ends the rows of an artifact."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Markers:
+class Markers(msgspec.Struct, frozen=True, kw_only=True):
     """How conflicts are marked, as git asks its merge drivers to.
 
     Attributes:

@@ -8,11 +8,11 @@ once they took 5.2 s and 1,150 MB.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import msgspec
+from msgspec.structs import replace
 
 from artlock.errors import ArtlockError
 from artlock.formats.lockfile_faults import Spot

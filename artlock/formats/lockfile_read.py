@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import re
 import tomllib
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
+
+import msgspec
+from msgspec.structs import replace
 
 from artlock.errors import ArtlockError, LockfileError
 from artlock.formats.lockfile_faults import MAKE_ANEW, Spot
@@ -49,8 +51,7 @@ _LONG_KEY = re.compile(
 """A dotted key of 34 parts; ``tomllib`` takes time quadratic in them (hazard 5.11)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
+class Reading(msgspec.Struct, frozen=True, kw_only=True):
     """What was read.
 
     Attributes:
@@ -125,8 +126,7 @@ def _read_fast(data: bytes, spot: Spot) -> Lockfile | None:
     return replace(outline.lock, artifacts=tuple(artifacts))
 
 
-@dataclass(frozen=True, slots=True)
-class Outline:
+class Outline(msgspec.Struct, frozen=True):
     """A text that is canonical, if its rows are.
 
     Attributes:

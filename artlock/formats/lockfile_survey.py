@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import msgspec
+from msgspec.structs import replace
 
 from artlock.formats.lockfile_faults import Spot
 from artlock.formats.lockfile_pieces import (
@@ -26,8 +26,7 @@ if TYPE_CHECKING:
     from artlock.model.lock import Lockfile
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Survey:
+class Survey(msgspec.Struct, frozen=True, kw_only=True):
     """What a valid lockfile says beside its rows.
 
     Attributes:

@@ -10,8 +10,9 @@ from __future__ import annotations
 import os
 import time
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from artlock.fs.temporary import BESIDE, Names
 
@@ -25,8 +26,7 @@ _SETTLE_NS = 50_000_000
 _MARGIN_NS = 2_000_000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tick:
+class Tick(msgspec.Struct, frozen=True, kw_only=True):
     """One look at the clock of a file system.
 
     Attributes:

@@ -14,8 +14,9 @@ import stat
 import threading
 from collections import OrderedDict
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from artlock.errors import WorkspaceError
 
@@ -26,8 +27,7 @@ _OUT_OF_FILES = frozenset({errno.EMFILE, errno.ENFILE})
 _WINDOWS_SEPARATORS = frozenset("\\:")
 
 
-@dataclass(slots=True)
-class Folder:
+class Folder(msgspec.Struct):
     """A folder in use.
 
     Attributes:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
-from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Space:
+
+class Space(msgspec.Struct, frozen=True, kw_only=True):
     """What is free for this user.
 
     Attributes:

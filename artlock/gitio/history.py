@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from artlock.errors import GitError
 from artlock.gitio.repository import failure, run_git
@@ -28,8 +29,7 @@ _RAW = ":"
 _GONE = frozenset("0")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Commit:
+class Commit(msgspec.Struct, frozen=True, kw_only=True):
     """Who changed something, when, and why.
 
     Attributes:
@@ -45,8 +45,7 @@ class Commit:
     subject: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
+class Step(msgspec.Struct, frozen=True, kw_only=True):
     """A commit that changed the file.
 
     Attributes:

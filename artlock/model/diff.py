@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
+
+import msgspec
 
 if TYPE_CHECKING:
     from artlock.model.lock import LockedArtifact, LockedObject, Lockfile
@@ -25,8 +26,7 @@ class ChangeKind(StrEnum):
     DECLARATION = "S"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
+class Change(msgspec.Struct, frozen=True, kw_only=True):
     """One row, or one declaration, that differs.
 
     Attributes:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -69,8 +68,7 @@ class Kind(StrEnum):
     LINK = "link"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LockedArtifact:
+class LockedArtifact(msgspec.Struct, frozen=True, kw_only=True):
     """One ``[[artifact]]`` table.
 
     Attributes:
@@ -125,8 +123,7 @@ class LockedArtifact:
         return not artifact.is_link
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lockfile:
+class Lockfile(msgspec.Struct, frozen=True, kw_only=True):
     """A whole ``artifacts.lock``.
 
     Attributes:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from artlock.model.tokens import Trust
 
@@ -52,8 +53,7 @@ class MergePolicy(StrEnum):
     ATOMIC = "atomic"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Access:
+class Access(msgspec.Struct, frozen=True, kw_only=True):
     """How to reach a source. From a repository these are inert until they are trusted.
 
     ``anonymous`` and ``region`` reveal and cost nothing, so they need no trust.
@@ -67,11 +67,16 @@ class Access:
     profile: str | None = None
     role_arn: str | None = None
     user_project: str | None = None
-    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    headers: tuple[tuple[str, str], ...] = ()
     ca_bundle: str | None = None
     requester_pays: bool = False
     region: str | None = None
     anonymous: bool = False
+
+    def __repr__(self) -> str:
+        names = (name for name in self.__struct_fields__ if name != "headers")
+        shown = (f"{name}={getattr(self, name)!r}" for name in names)
+        return f"{type(self).__name__}({', '.join(shown)})"
 
     def sensitive(self) -> tuple[tuple[str, str], ...]:
         """Return ``(setting, text)`` of each setting that needs trust, in a fixed order."""
@@ -87,8 +92,7 @@ class Access:
         return tuple((name, value) for name, value in found if value is not None)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Declaration:
+class Declaration(msgspec.Struct, frozen=True, kw_only=True):
     """The part of an artifact that decides which objects are meant.
 
     A lockfile keeps a copy; where the copy differs from the manifest, it is stale.
@@ -110,8 +114,7 @@ class Declaration:
     portable: bool = True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Artifact:
+class Artifact(msgspec.Struct, frozen=True, kw_only=True):
     """One ``[artifacts.<name>]`` table.
 
     Attributes:
@@ -132,7 +135,7 @@ class Artifact:
     link_if_denied: bool = False
     mirrors: tuple[Uri, ...] = ()
     merge: MergePolicy = MergePolicy.ROWS
-    access: Access = field(default_factory=Access)
+    access: Access = msgspec.field(default_factory=Access)
     description: str | None = None
 
     @property
@@ -162,8 +165,7 @@ class Artifact:
         return f"{self.folder}/{row_path}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Policy:
+class Policy(msgspec.Struct, frozen=True, kw_only=True):
     """``[policy]``: enforced offline by ``check``.
 
     Attributes:
@@ -176,8 +178,7 @@ class Policy:
     require_version_ids: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Manifest:
+class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """A whole ``artifacts.toml``.
 
     Attributes:
@@ -188,7 +189,7 @@ class Manifest:
 
     artifacts: tuple[Artifact, ...] = ()
     name: str | None = None
-    policy: Policy = field(default_factory=Policy)
+    policy: Policy = msgspec.field(default_factory=Policy)
     trackers: tuple[tuple[str, str], ...] = ()
 
     def get(self, name: str) -> Artifact | None:

@@ -7,8 +7,10 @@ not meet, as they do where git merges lines.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
+
+import msgspec
+from msgspec.structs import replace
 
 from artlock.errors import LockfileError, PolicyError, UnsafePathError
 from artlock.model.lock import Kind, LockedArtifact, LockedObject, Lockfile
@@ -20,8 +22,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class RowConflict:
+class RowConflict(msgspec.Struct, frozen=True):
     """A row that both sides changed, each in its own way; ``None`` where one deleted it."""
 
     path: str
@@ -29,8 +30,7 @@ class RowConflict:
     theirs: LockedObject | None
 
 
-@dataclass(frozen=True, slots=True)
-class ArtifactConflict:
+class ArtifactConflict(msgspec.Struct, frozen=True):
     """An artifact that cannot be put together row by row; ``None`` where it was deleted."""
 
     name: str
@@ -38,8 +38,7 @@ class ArtifactConflict:
     theirs: LockedArtifact | None
 
 
-@dataclass(frozen=True, slots=True)
-class MergedArtifact:
+class MergedArtifact(msgspec.Struct, frozen=True):
     """An artifact of both sides.
 
     Attributes:
@@ -56,8 +55,7 @@ class MergedArtifact:
         return self.artifact.name
 
 
-@dataclass(frozen=True, slots=True)
-class Merge:
+class Merge(msgspec.Struct, frozen=True):
     """What became of three lockfiles.
 
     Attributes:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NewType
 
 import msgspec
@@ -18,8 +17,7 @@ VersionId = NewType("VersionId", str)
 """A store's opaque name for one state of an object: S3 version ID or GCS generation."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Protection:
+class Protection(msgspec.Struct, frozen=True, kw_only=True):
     """What keeps one version from being deleted by anybody, lifecycle rules included.
 
     Attributes:

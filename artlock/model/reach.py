@@ -11,8 +11,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from artlock.errors import ConfigError, PolicyError
 from artlock.model.manifest import Access

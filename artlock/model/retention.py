@@ -10,9 +10,10 @@ less often, so a deadline says when an object *may* be deleted.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
+
+import msgspec
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -40,8 +41,7 @@ class Phase(StrEnum):
     EITHER = "either"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
+class Rule(msgspec.Struct, frozen=True, kw_only=True):
     """One deed of a lifecycle rule that is in force; all of its conditions must hold.
 
     Attributes:
@@ -84,8 +84,7 @@ class Rule:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Unread:
+class Unread(msgspec.Struct, frozen=True):
     """A setting that the store would not tell.
 
     Attributes:
@@ -100,8 +99,7 @@ class Unread:
     only_protects: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Retention:
+class Retention(msgspec.Struct, frozen=True, kw_only=True):
     """What a bucket's settings say about how long its objects stay.
 
     Attributes:
@@ -139,8 +137,7 @@ class Since(StrEnum):
     DATE = "date"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fate:
+class Fate(msgspec.Struct, frozen=True, kw_only=True):
     """One way in which a locked version ends; equal ones are told together.
 
     Attributes:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from artlock.model.manifest import Access
 
@@ -25,8 +26,7 @@ class LinkMode(StrEnum):
     SYMLINK = "symlink"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
+class Source(msgspec.Struct, frozen=True, kw_only=True):
     """One ``[sources."<URI prefix>"]`` table: how the user reaches what is below a URI.
 
     Attributes:
@@ -39,13 +39,12 @@ class Source:
     """
 
     prefix: str
-    access: Access = field(default_factory=Access)
+    access: Access = msgspec.field(default_factory=Access)
     given: tuple[str, ...] = ()
     cross_check: bool = True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """A whole ``config.toml``; the default is what holds without one.
 
     Attributes:

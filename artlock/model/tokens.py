@@ -14,11 +14,12 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import dataclass
 from enum import StrEnum
 from itertools import compress, repeat
 from typing import TYPE_CHECKING, Self
 from urllib.parse import quote, unquote
+
+import msgspec
 
 from artlock.model.digest import (
     HEX_LENGTHS,
@@ -74,8 +75,7 @@ class Trust(StrEnum):
 _TRUST_RANK = {trust: rank for rank, trust in enumerate(Trust)}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tokens:
+class Tokens(msgspec.Struct, frozen=True, kw_only=True):
     """The tokens of one object.
 
     Attributes:

@@ -9,9 +9,9 @@ user's yes is kept per project, for exactly the settings that were shown, and
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import msgspec
 from blake3 import blake3
 
 from artlock.model.uri import Uri
@@ -24,8 +24,7 @@ if TYPE_CHECKING:
 _WEB = frozenset({"http", "https"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, order=True)
-class SensitiveSetting:
+class SensitiveSetting(msgspec.Struct, frozen=True, kw_only=True, order=True):
     """A setting of ``artifacts.toml`` that is inert until it is trusted.
 
     Attributes:
@@ -124,8 +123,7 @@ def fingerprint(settings: Iterable[SensitiveSetting]) -> str:
     return f"blake3:{hasher.hexdigest()}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TrustRules:
+class TrustRules(msgspec.Struct, frozen=True, kw_only=True):
     """What ``ARTLOCK_TRUST`` says, as values.
 
     Attributes:
@@ -143,8 +141,7 @@ class TrustRules:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TrustStore:
+class TrustStore(msgspec.Struct, frozen=True, kw_only=True):
     """What this user said yes to, on this machine.
 
     Attributes:

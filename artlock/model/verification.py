@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn, Protocol
 
+import msgspec
 from blake3 import blake3
 
 from artlock.errors import IntegrityError
@@ -73,8 +73,7 @@ def new_hasher(algorithm: DigestAlgorithm | ChecksumAlgorithm) -> Hasher:
     return hashlib.new(algorithm.value, usedforsecurity=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Verified:
+class Verified(msgspec.Struct, frozen=True):
     """Bytes that passed.
 
     Attributes:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from artlock.cache.layout import CacheLayout
 from artlock.cache.sweep import StoredBlob, Usage, stored_blobs, usage
@@ -20,8 +21,7 @@ if TYPE_CHECKING:
 _NEVER = float("-inf")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CacheVerified:
+class CacheVerified(msgspec.Struct, frozen=True, kw_only=True):
     """What reading blobs came to.
 
     Attributes:

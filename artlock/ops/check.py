@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from artlock.errors import EXIT_NO, EXIT_VIOLATION, gravest
 from artlock.model.tokens import Trust
@@ -29,8 +30,7 @@ class Fault(StrEnum):
         return EXIT_VIOLATION if self is Fault.POLICY else EXIT_NO
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(msgspec.Struct, frozen=True):
     """One fault.
 
     Attributes:
@@ -45,8 +45,7 @@ class Finding:
     hint: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CheckReport:
+class CheckReport(msgspec.Struct, frozen=True, kw_only=True):
     """The answer.
 
     Attributes:

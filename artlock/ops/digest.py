@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from artlock.model.lock import content_digest, pin_digest
 
@@ -11,8 +12,7 @@ if TYPE_CHECKING:
     from artlock.ops.project import Project
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Digests:
+class Digests(msgspec.Struct, frozen=True, kw_only=True):
     """Both digests as ``blake3:<hex>``.
 
     Attributes:

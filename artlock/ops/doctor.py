@@ -5,10 +5,12 @@ from __future__ import annotations
 import platform
 import stat
 import sys
-from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import islice
 from typing import TYPE_CHECKING
+
+import msgspec
+from msgspec.structs import replace
 
 from artlock.cache.layout import CacheLayout
 from artlock.errors import (
@@ -47,8 +49,7 @@ class Health(StrEnum):
     FAIL = "fail"
 
 
-@dataclass(frozen=True, slots=True)
-class Diagnosis:
+class Diagnosis(msgspec.Struct, frozen=True):
     """One thing that was looked at.
 
     Attributes:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from artlock.engine.threads import each
 from artlock.errors import (
@@ -62,8 +63,7 @@ class DriftKind(StrEnum):
     SAME_BYTES = "same-bytes"
 
 
-@dataclass(frozen=True, slots=True)
-class Drift:
+class Drift(msgspec.Struct, frozen=True):
     """One object that is not as it was locked."""
 
     artifact: str
@@ -72,8 +72,7 @@ class Drift:
     uri: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DriftReport:
+class DriftReport(msgspec.Struct, frozen=True, kw_only=True):
     """The answer.
 
     Attributes:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import posixpath
 import re
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+import msgspec
+from msgspec.structs import replace
 
 from artlock.errors import ArtlockError, ManifestError, WorkspaceError
 from artlock.formats.manifest import parse_manifest
@@ -33,8 +35,7 @@ _ATTRIBUTES = (
 _IGNORED = (f"/{DEFAULT_FOLDER}/", f"/{STATE}/")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Addition:
+class Addition(msgspec.Struct, frozen=True, kw_only=True):
     """What a person asks to declare; ``None`` and empty mean "not said"."""
 
     uri: str

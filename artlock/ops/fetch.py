@@ -8,8 +8,9 @@ token of its row held; what was verified stays there although something else fai
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from artlock.cache.ranges import RANGE_LENGTH, PartialFile, object_key
 from artlock.engine.threads import Stop, each
@@ -48,8 +49,7 @@ _ELSEWHERE = (ObjectNotFoundError, ObjectChangedError, AccessDeniedError, Integr
 """Failures after which the same bytes may still be found at another place."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     """Bytes to get into the cache.
 
     Attributes:
@@ -68,8 +68,7 @@ class Wanted:
     elsewhere: Callable[[], Iterable[tuple[Store, Pin]]] = tuple
 
 
-@dataclass(frozen=True, slots=True)
-class Fetched:
+class Fetched(msgspec.Struct, frozen=True):
     """Bytes that are in the cache now.
 
     Attributes:
@@ -82,8 +81,7 @@ class Fetched:
     from_elsewhere: bool = False
 
 
-@dataclass(slots=True)
-class FetchReport:
+class FetchReport(msgspec.Struct):
     """What became of a fetch.
 
     Attributes:
@@ -91,8 +89,8 @@ class FetchReport:
         errors: Failures by the key of what was wanted.
     """
 
-    fetched: dict[str, Fetched] = field(default_factory=dict)
-    errors: dict[str, ArtlockError] = field(default_factory=dict)
+    fetched: dict[str, Fetched] = msgspec.field(default_factory=dict)
+    errors: dict[str, ArtlockError] = msgspec.field(default_factory=dict)
 
 
 def fetch(
@@ -141,14 +139,13 @@ def _slices(wanted: Iterable[Wanted]) -> Iterator[list[Wanted]]:
         yield part
 
 
-@dataclass(slots=True)
-class _InRanges:
+class _InRanges(msgspec.Struct):
     """A large object on its way: how many of its ranges are still open."""
 
     wanted: Wanted
     partial: PartialFile
     open: int
-    mutex: threading.Lock = field(default_factory=threading.Lock)
+    mutex: threading.Lock = msgspec.field(default_factory=threading.Lock)
     error: ArtlockError | None = None
 
     def close_one(self, error: ArtlockError | None) -> bool:
@@ -159,8 +156,7 @@ class _InRanges:
             return self.open <= 0
 
 
-@dataclass(frozen=True, slots=True)
-class _Range:
+class _Range(msgspec.Struct, frozen=True):
     whole: _InRanges
     span: Span | None
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from artlock.cache.collect import (
     GRACE_S,
@@ -33,8 +34,7 @@ if TYPE_CHECKING:
     from artlock.ops.runtime import Runtime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GcOptions:
+class GcOptions(msgspec.Struct, frozen=True, kw_only=True):
     """What a person may choose.
 
     Attributes:
@@ -57,8 +57,7 @@ class GcOptions:
     alone: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GcReport:
+class GcReport(msgspec.Struct, frozen=True, kw_only=True):
     """What went, or would go.
 
     Attributes:
@@ -74,7 +73,7 @@ class GcReport:
     quarantined: int = 0
     quarantine_size: int = 0
     roots: Roots
-    forgotten: tuple[Path, ...] = field(default=())
+    forgotten: tuple[Path, ...] = msgspec.field(default=())
 
     @property
     def size(self) -> int:

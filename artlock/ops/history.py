@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import msgspec
+from msgspec.structs import replace
 
 from artlock.errors import ArtlockError, LockfileError, PolicyError
 from artlock.formats.lockfile import parse_lockfile
@@ -39,8 +41,7 @@ _DIGEST = re.compile(r"(?:[a-z0-9-]+:)?[0-9a-f]{8,}")
 """A token or the start of its value; shorter ones are as likely a path."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
     """A commit and what it did to the lockfile.
 
     Attributes:
@@ -53,8 +54,7 @@ class Entry:
     problem: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Origin:
+class Origin(msgspec.Struct, frozen=True, kw_only=True):
     """A row that was asked about.
 
     Attributes:

@@ -6,7 +6,6 @@ import json
 import os
 import time
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -66,8 +65,7 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
     is_new: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Horizon:
+class _Horizon(msgspec.Struct, frozen=True, kw_only=True):
     """What has older time stamps was not changed since it was looked at.
 
     Attributes:
@@ -79,8 +77,7 @@ class _Horizon:
     since_ns: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settled:
+class Settled(msgspec.Struct, frozen=True, kw_only=True):
     """A workspace that was as locked, with nothing more to do: counts for the report."""
 
     artifacts: int

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+import msgspec
+from msgspec.structs import replace
 
 from artlock.cache.records import Stamp
 from artlock.errors import ArtlockError, CacheError, ManyErrors
@@ -20,8 +22,7 @@ if TYPE_CHECKING:
     from artlock.model.plan import Placement
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mended:
+class Mended(msgspec.Struct, frozen=True, kw_only=True):
     """What became of a workspace.
 
     Attributes:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from artlock.errors import ArtlockError, ConfigError, WorkspaceError
 from artlock.formats.lockfile import parse_lockfile
@@ -47,8 +48,7 @@ _SETTINGS = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MergeReport:
+class MergeReport(msgspec.Struct, frozen=True, kw_only=True):
     """What became of a merge.
 
     Attributes:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+import msgspec
 from blake3 import blake3
 
 from artlock.errors import LockfileError, ManifestError, WorkspaceError
@@ -33,8 +33,7 @@ STATE = ".artlock"
 """Folder of what artlock remembers about this workspace; never in git."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Project:
+class Project(msgspec.Struct, frozen=True, kw_only=True):
     """A manifest where it lies.
 
     Attributes:
@@ -319,7 +318,7 @@ def _difference(artifact: Artifact, locked: LockedArtifact) -> str:
     now, then = artifact.declared, locked.declared
     changed = [
         field.replace("_", "-")
-        for field in now.__dataclass_fields__
+        for field in now.__struct_fields__
         if getattr(now, field) != getattr(then, field)
     ]
     if not changed:

@@ -8,7 +8,9 @@ both sides are kept; an artifact with any other row is disputed, and is listed a
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field, replace
+
+import msgspec
+from msgspec.structs import replace
 
 from artlock.errors import LockfileError
 from artlock.formats.lockfile import parse_lockfile
@@ -25,8 +27,7 @@ _STEPS = {
 _MARKER = re.compile(rb"^(<{7,}|\|{7,}|={7,}|>{7,})(?: .*)?\r?$")
 
 
-@dataclass(frozen=True, slots=True)
-class Repaired:
+class Repaired(msgspec.Struct, frozen=True):
     """What could be read.
 
     Attributes:
@@ -34,7 +35,7 @@ class Repaired:
         disputed: Names of artifacts in which the sides differ.
     """
 
-    lock: Lockfile = field(default_factory=Lockfile)
+    lock: Lockfile = msgspec.field(default_factory=Lockfile)
     disputed: frozenset[str] = frozenset()
 
 

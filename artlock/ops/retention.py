@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from artlock.engine.threads import each
 from artlock.errors import (
@@ -74,8 +75,7 @@ class RetentionKind(StrEnum):
         return EXIT_OK if self in harmless else EXIT_NO
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RetentionFinding:
+class RetentionFinding(msgspec.Struct, frozen=True, kw_only=True):
     """What one rule or setting means for some objects of an artifact.
 
     Attributes:
@@ -102,8 +102,7 @@ class RetentionFinding:
     date: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RetentionReport:
+class RetentionReport(msgspec.Struct, frozen=True, kw_only=True):
     """The answer.
 
     Attributes:

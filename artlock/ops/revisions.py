@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from artlock.formats.lockfile import parse_lockfile
 from artlock.formats.lockfile_changes import without_common_rows
@@ -41,8 +42,7 @@ def compare(
     return diff(*_differing(before, after, project.runtime))
 
 
-@dataclass(frozen=True, slots=True)
-class _Text:
+class _Text(msgspec.Struct, frozen=True):
     data: bytes | None
     name: str
 

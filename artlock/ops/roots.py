@@ -7,9 +7,10 @@ it needed then, for thirty days from when it was first missed (hazard 3.17).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from artlock.cache.pins import place_key
 from artlock.cache.projects import forget, known_projects, needs_of, note_missed
@@ -45,8 +46,7 @@ class Keep(StrEnum):
     COMMITS = "commits"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Missing:
+class Missing(msgspec.Struct, frozen=True, kw_only=True):
     """A project that is not there.
 
     Attributes:
@@ -57,8 +57,7 @@ class Missing:
     until_s: float
 
 
-@dataclass(slots=True, kw_only=True)
-class Roots:
+class Roots(msgspec.Struct, kw_only=True):
     """What is needed, and by whom.
 
     Attributes:
@@ -70,11 +69,11 @@ class Roots:
             known. Each with the reason.
     """
 
-    needed: set[Digest] = field(default_factory=set)
-    projects: list[Path] = field(default_factory=list)
-    missing: list[Missing] = field(default_factory=list)
-    gone: list[Path] = field(default_factory=list)
-    unreadable: list[str] = field(default_factory=list)
+    needed: set[Digest] = msgspec.field(default_factory=set)
+    projects: list[Path] = msgspec.field(default_factory=list)
+    missing: list[Missing] = msgspec.field(default_factory=list)
+    gone: list[Path] = msgspec.field(default_factory=list)
+    unreadable: list[str] = msgspec.field(default_factory=list)
 
 
 def find_roots(

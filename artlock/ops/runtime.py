@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from artlock.cache.layout import default_root
 from artlock.errors import ConfigError
@@ -21,8 +22,7 @@ _DEFAULT_JOBS = 16
 """Transfers at once; small objects mostly wait for their store."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Runtime:
+class Runtime(msgspec.Struct, frozen=True, kw_only=True):
     """What is the same for every project on this machine.
 
     Attributes:
@@ -38,7 +38,7 @@ class Runtime:
     cache_root: Path
     jobs: int = _DEFAULT_JOBS
     offline: bool = False
-    progress: Progress = field(default_factory=Silent)
+    progress: Progress = msgspec.field(default_factory=Silent)
     may_fork: bool = False
 
     @classmethod

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Self
 
 from blake3 import blake3
+from msgspec.structs import replace
 
 from artlock.errors import ConfigError, PolicyError, StoreUnavailableError
 from artlock.model.reach import effective_access

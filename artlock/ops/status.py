@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from artlock.model.plan import FileState
 from artlock.ops.project import stale_reasons
@@ -23,8 +24,7 @@ _WORDS = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StatusReport:
+class StatusReport(msgspec.Struct, frozen=True, kw_only=True):
     """The answer.
 
     Attributes:

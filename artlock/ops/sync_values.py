@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+import msgspec
 
 if TYPE_CHECKING:
     from artlock.model.plan import SyncPlan
     from artlock.model.settings import LinkMode
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SyncOptions:
+class SyncOptions(msgspec.Struct, frozen=True, kw_only=True):
     """What a person may choose.
 
     Attributes:
@@ -31,8 +31,7 @@ class SyncOptions:
     link_mode: LinkMode | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Download:
+class Download(msgspec.Struct, frozen=True, kw_only=True):
     """What a sync would ask of its sources; the same content counts once.
 
     Attributes:
@@ -46,8 +45,7 @@ class Download:
     requests: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SyncReport:
+class SyncReport(msgspec.Struct, frozen=True, kw_only=True):
     """What a sync did, or would do.
 
     Attributes:
@@ -67,4 +65,4 @@ class SyncReport:
     fetched_size: int = 0
     weak: int = 0
     trashed: tuple[str, ...] = ()
-    download: Download = field(default_factory=Download)
+    download: Download = msgspec.field(default_factory=Download)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import stat
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from artlock.errors import ConfigError, PolicyError
 from artlock.formats.trust import format_trust, parse_trust, parse_trust_rules, trust_path
@@ -26,8 +27,7 @@ if TYPE_CHECKING:
     from artlock.ops.project import Project
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Owner:
+class Owner(msgspec.Struct, frozen=True, kw_only=True):
     """Another user, who can change the manifest.
 
     Attributes:
@@ -42,8 +42,7 @@ class Owner:
         return f"uid {self.uid}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TrustReport:
+class TrustReport(msgspec.Struct, frozen=True, kw_only=True):
     """What a project asks for, and whether it may.
 
     Attributes:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
+
+import msgspec
 
 from artlock.cache.blobs import BlobCache
 from artlock.cache.checks import Checks
@@ -20,8 +21,7 @@ if TYPE_CHECKING:
     from artlock.ops.runtime import Runtime
 
 
-@dataclass(frozen=True, slots=True)
-class Vault:
+class Vault(msgspec.Struct, frozen=True):
     """One cache in use; a context manager that writes down what was learnt.
 
     Attributes:

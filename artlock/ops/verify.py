@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import random
 import stat
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from artlock.engine.threads import each
 from artlock.errors import (
@@ -49,8 +50,7 @@ class Place(StrEnum):
     REMOTE = "remote"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VerifyReport:
+class VerifyReport(msgspec.Struct, frozen=True, kw_only=True):
     """The answer.
 
     Attributes:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from artlock.errors import (
     ArtlockError,
@@ -47,8 +48,7 @@ _NOTHING = Mended(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Repaired:
+class Repaired(msgspec.Struct, frozen=True, kw_only=True):
     """What was wrong, and how it is now.
 
     Attributes:

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol, runtime_checkable
+
+import msgspec
 
 from artlock.errors import BucketNotFoundError
 from artlock.model.manifest import Access
@@ -27,8 +28,7 @@ def no_notice(_text: str) -> None:
     """Drop a notice."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pin:
+class Pin(msgspec.Struct, frozen=True, kw_only=True):
     """One state of one object, as a lockfile names it.
 
     A read of a pin answers with that state or fails: a store asks by ``version`` where
@@ -46,16 +46,14 @@ class Pin:
     etag: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(msgspec.Struct, frozen=True):
     """A range of bytes: ``length`` bytes from ``start``, both >= 0, length >= 1."""
 
     start: int
     length: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoreContext:
+class StoreContext(msgspec.Struct, frozen=True, kw_only=True):
     """What a store needs from where it is opened.
 
     Attributes:
@@ -70,8 +68,8 @@ class StoreContext:
         connections: How many reads will run at once, for the size of connection pools.
     """
 
-    access: Access = field(default_factory=Access)
-    project: Path = field(default_factory=Path)
+    access: Access = msgspec.field(default_factory=Access)
+    project: Path = msgspec.field(default_factory=Path)
     notice: Notice = no_notice
     may_connect: Callable[[str], bool] = lambda _host: False
     cross_check: bool = True

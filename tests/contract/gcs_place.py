@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from http.client import HTTPResponse
 from urllib.parse import unquote
 
+import msgspec
 from google.cloud import storage
 
 from artlock.model.manifest import Access
@@ -59,7 +60,7 @@ class GcsPlace:
         decoded = map(_by_decoded_path, faults)
         with GcsForwarder(self.server.endpoint, faults=decoded) as forwarder:
             self.forwarder = forwarder
-            access = replace(self.access, endpoint=forwarder.endpoint)
+            access = msgspec.structs.replace(self.access, endpoint=forwarder.endpoint)
             store = GcsStore(StoreContext(access=access), patience_s=self.patience_s)
             try:
                 yield store

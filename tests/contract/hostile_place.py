@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from urllib.parse import unquote
 
+import msgspec
 import pytest
 
 from artlock.errors import StoreError
@@ -106,7 +107,7 @@ class HostileGcsPlace:
     @contextmanager
     def open(self, *faults: Fault) -> Iterator[GcsStore]:
         self.server.inject(*map(_by_decoded_path, faults))
-        access = replace(self.access, endpoint=self.server.endpoint)
+        access = msgspec.structs.replace(self.access, endpoint=self.server.endpoint)
         store = GcsStore(StoreContext(access=access), patience_s=self.patience_s)
         try:
             yield store

@@ -1,10 +1,9 @@
 """Random edits of two branches, against a model of what a merge is."""
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from artlock.errors import LockfileError
 from artlock.formats.lockfile import parse_lockfile

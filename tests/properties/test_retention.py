@@ -1,11 +1,12 @@
 """What is said of a version's end is what a simulated store does to it."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from artlock.model.retention import (
     Fate,

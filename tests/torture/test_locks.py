@@ -1,12 +1,11 @@
 """Named edits of a lockfile, and that the judge of the random ones would see a failure."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from random import Random
 
-import msgspec
 import pytest
 from blake3 import blake3
+from msgspec.structs import replace
 
 from artlock.formats.lockfile import format_lockfile, parse_lockfile
 from artlock.model.diff import ChangeKind, diff
@@ -31,10 +30,7 @@ STRONG = f"blake3:{blake3(b'alpha2').hexdigest()}"
 def with_row(project: Poisoned, of: str, **cells: object) -> bytes:
     """Return the lockfile with other cells in one row."""
     data, *others = project.lock.artifacts
-    rows = [
-        msgspec.structs.replace(row, **cells) if row.path == of else row
-        for row in data.objects
-    ]
+    rows = [replace(row, **cells) if row.path == of else row for row in data.objects]
     data = replace(data, objects=tuple(rows))
     return format_lockfile(replace(project.lock, artifacts=(data, *others)))
 

@@ -7,10 +7,10 @@ mended stands beside them under a name that begins with ``found-``.
 import json
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 from blake3 import blake3
+from msgspec.structs import replace
 
 from artlock.cache.ranges import _RECORD
 from artlock.cache.statindex import Entry, WorkspaceIndex

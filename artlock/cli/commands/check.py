@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import click
+from msgspec.structs import asdict
 
 from artlock.cli.options import command, option
 from artlock.cli.output import count, escape, escape_line, human_size

@@ -11,7 +11,6 @@ import os
 import threading
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from ipaddress import ip_address
@@ -20,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import google.auth
+import msgspec
 from google.auth.credentials import AnonymousCredentials
 from google.auth.exceptions import GoogleAuthError
 from google.auth.transport.requests import AuthorizedSession, Request
@@ -45,8 +45,7 @@ _READ_ONLY = "https://www.googleapis.com/auth/devstorage.read_only"
 _NO_QUOTA_PROJECT = "Your application has authenticated using end user credentials"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Connection:
+class Connection(msgspec.Struct, frozen=True, kw_only=True):
     """All that asks the service; safe to share between threads.
 
     Attributes:

@@ -6,10 +6,11 @@ Source: RFC 9110 for etags, ranges and statuses, RFC 9112 for the length of a bo
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from artlock.errors import (
     AccessDeniedError,
@@ -42,8 +43,7 @@ _UNFIT = frozenset({412, UNSATISFIABLE})
 _THROTTLED = frozenset({408, 425, 429})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bounds:
+class Bounds(msgspec.Struct, frozen=True, kw_only=True):
     """``Content-Range``: the first byte, the one after the last, and the whole."""
 
     start: int
@@ -51,8 +51,7 @@ class Bounds:
     total: int | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cut:
+class Cut(msgspec.Struct, frozen=True, kw_only=True):
     """What to make of a body.
 
     Attributes:

@@ -8,8 +8,9 @@ be missing in a lockfile.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from datetime import datetime
+
+import msgspec
 
 from artlock.stores.s3.pages import Entry, Page, PageError
 
@@ -23,8 +24,7 @@ HISTORY_SHARE = 100
 Marker = tuple[tuple[str, str], ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rules:
+class Rules(msgspec.Struct, frozen=True, kw_only=True):
     """What a listing must keep to.
 
     Attributes:

@@ -13,9 +13,10 @@ import re
 import xml.etree.ElementTree as ET
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import NamedTuple, NoReturn
 from urllib.parse import unquote_plus
+
+import msgspec
 
 from artlock.model.lock import MAX_SIZE
 from artlock.stores.s3.records import MARK, Record, Run, cut_out
@@ -57,8 +58,7 @@ class Entry(NamedTuple):
     modified: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Page:
+class Page(msgspec.Struct, frozen=True, kw_only=True):
     """A page of a listing.
 
     Attributes:

@@ -8,8 +8,10 @@ are. Pure but for the questions that a caller answers.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
 from itertools import pairwise
+
+import msgspec
+from msgspec.structs import replace
 
 from artlock.stores.s3.pages import Entry, Page, PageError
 
@@ -20,8 +22,7 @@ QUESTIONS = 4
 """How many requests may go into finding folders."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Range:
+class Range(msgspec.Struct, frozen=True, kw_only=True):
     """Keys of a sorted listing: those behind ``after``, up to ``until`` and with it.
 
     ``None`` stands for the beginning of the listing, and for its end.

@@ -6,11 +6,11 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 from botocore.exceptions import ClientError
 
 from artlock.engine.streams import merged
@@ -60,8 +60,7 @@ def is_directory_bucket(uri: Uri) -> bool:
     return (uri.authority or "").endswith("--x-s3")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Way:
+class Way(msgspec.Struct, frozen=True, kw_only=True):
     """One of S3's two listings.
 
     Attributes:
@@ -75,8 +74,7 @@ class Way:
     behind: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scan:
+class Scan(msgspec.Struct, frozen=True, kw_only=True):
     """One question: what is live below ``prefix``.
 
     Attributes:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+import msgspec
 from obstore.store import GCSStore as GcsClient
 from obstore.store import S3Store as S3Client
 
@@ -30,8 +30,7 @@ _KEY_LIFETIME = timedelta(minutes=5)
 _NO_RETRIES: RetryConfig = {"max_retries": 0, "retry_timeout": timedelta(0)}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Keys:
+class Keys(msgspec.Struct, frozen=True, kw_only=True):
     """Keys that sign requests to S3 for the next minutes."""
 
     access: str

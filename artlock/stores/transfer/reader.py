@@ -6,10 +6,10 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import obstore
+from msgspec.structs import replace
 from obstore.exceptions import BaseError, UnauthenticatedError
 
 from artlock.errors import AccessDeniedError, KeysExpiredError, StoreError

@@ -1,7 +1,6 @@
-from dataclasses import replace
-
 import pytest
 from blake3 import blake3
+from msgspec.structs import replace
 
 from artlock.model.lock import (
     Kind,

@@ -1,6 +1,5 @@
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from artlock.model.manifest import Access, Artifact, Declaration, Manifest
 from artlock.model.trust import (

@@ -1,11 +1,12 @@
 """What a sync makes of a network that is bad in every way it can be."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from datetime import timedelta
 from itertools import count
 
 import pytest
+from msgspec.structs import replace
 
 from artlock.errors import (
     EXIT_INCOMPLETE,
