@@ -8,8 +8,8 @@ from typing import Any
 
 import google_crc32c
 
-from testbed.hostile.history import Bucket, State
-from testbed.hostile.order import opaque, place_of, placed
+from testbed.hostile.history import Bucket, Pages, State
+from testbed.hostile.order import folded, opaque, place_of, placed
 
 _MOST = 1000
 
@@ -31,16 +31,28 @@ def page(bucket: Bucket, query: Mapping[str, str]) -> dict[str, Any]:
             (place_of(state.key, state.number, pages), resource(bucket, state, newer))
             for _, state, newer in placed(bucket, prefix, pages)
             if not state.is_marker and (is_all or newer is None)
+            if _is_asked_for(state.key, query, pages)
         ]
         entries.sort(key=lambda entry: entry[0])
     limit = min(int(query.get("maxResults", _MOST)), _MOST)
-    items, following = opaque(entries, query.get("pageToken", ""), limit, pages)
+    rolled = folded(entries, prefix, query.get("delimiter", ""), pages)
+    found, following = opaque(rolled, query.get("pageToken", ""), limit, pages)
+    items = [entry for entry in found if not isinstance(entry, str)]
+    folders = [entry for entry in found if isinstance(entry, str)]
     document: dict[str, Any] = {"kind": "storage#objects"}
-    if items:
+    if items and "items" in query.get("fields", "items"):
         document["items"] = [_chosen(item, query.get("fields")) for item in items]
+    if folders:
+        document["prefixes"] = folders
     if following is not None:
         document["nextPageToken"] = following
     return document
+
+
+def _is_asked_for(key: str, query: Mapping[str, str], pages: Pages) -> bool:
+    known = {name: value for name, value in query.items() if name != pages.ignores}
+    start, end = known.get("startOffset", ""), known.get("endOffset")
+    return start <= key and (end is None or key < end)
 
 
 def resource(bucket: Bucket, state: State, newer: State | None = None) -> dict[str, Any]:

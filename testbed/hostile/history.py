@@ -58,6 +58,7 @@ class Pages:
         empty: Without an entry, so many pages come before the first one; -1 is for ever.
         is_mute: Whether it leaves out if there is more.
         is_plain: Whether it ignores ``encoding-type`` and sends keys as they are.
+        ignores: A parameter that it does not know.
     """
 
     size: int = 1000
@@ -69,6 +70,7 @@ class Pages:
     empty: int = 0
     is_mute: bool = False
     is_plain: bool = False
+    ignores: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

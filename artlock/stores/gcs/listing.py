@@ -92,13 +92,58 @@ def live_items(
             tokens.add(token)
 
 
+def last_name(page: Mapping[str, Any], prefix: Uri) -> str | None:
+    """Return the last name of a page that another follows.
+
+    ``None`` if none follows, or if it is no name below ``prefix``: ``live_items`` says so.
+    """
+    items = page.get("items")
+    if not (page.get("nextPageToken") and isinstance(items, list) and items):
+        return None
+    name = items[-1].get("name") if isinstance(items[-1], Mapping) else None
+    if not isinstance(name, str) or _SURROGATE.search(name):
+        return None
+    return name if name.startswith(prefix.key) else None
+
+
+def folders_of(page: Mapping[str, Any], prefix: Uri) -> list[str]:
+    """Return the folders that a page names, as whole names.
+
+    Raises:
+        StoreError: They are no names.
+    """
+    folders = page.get("prefixes", [])
+    if not isinstance(folders, list) or not all(
+        isinstance(name, str) and not _SURROGATE.search(name) for name in folders
+    ):
+        raise _not_believed(prefix, "its folders are no names")
+    return folders
+
+
+def name_of(item: Item) -> str:
+    """Return the name of what ``live_items`` yielded."""
+    return str(item.get("name", ""))
+
+
+def within(item: Item, start: str, end: str | None, prefix: Uri) -> Item:
+    """Return an item whose name is from ``start`` on, and below ``end``.
+
+    Raises:
+        StoreError: It is elsewhere, and another range has it too or no range has it.
+    """
+    name = name_of(item)
+    if name < start or (end is not None and name >= end):
+        raise _not_believed(prefix, f"it has `{name}` outside of what was asked for")
+    return item
+
+
 def described(item: Item, bucket: Uri) -> ObjectInfo:
     """Return what a resource says of its object.
 
     Raises:
         StoreError: It lacks what every object has, or has what none has.
     """
-    uri = Uri(bucket.scheme, bucket.authority, str(item.get("name", "")))
+    uri = Uri(bucket.scheme, bucket.authority, name_of(item))
     try:
         checksums = tuple(
             Checksum(algorithm, base64.b64decode(item[field], validate=True).hex())

@@ -6,6 +6,7 @@ import io
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -15,8 +16,9 @@ from artlock.errors import BucketNotFoundError, ObjectNotFoundError, StoreError
 from artlock.model.retention import Retention, Unread, Versioning
 from artlock.stores.base import missing_bucket
 from artlock.stores.gcs.failures import Action, ForbiddenError, translated, unavailable
-from artlock.stores.gcs.listing import FIELDS, Item, described, live_items
+from artlock.stores.gcs.listing import described
 from artlock.stores.gcs.retention import protection_of, retention_of
+from artlock.stores.gcs.scan import Scan
 from artlock.stores.gcs.session import GOOGLE, Connection, connect, endpoint_of
 from artlock.stores.transfer import (
     CONNECT_TIMEOUT,
@@ -99,30 +101,19 @@ class GcsStore:
         """
         if as_of is not None:
             self._require_versions(prefix)
-        for item in live_items(self._pages(prefix, as_of=as_of), prefix, as_of=as_of):
-            yield described(item, prefix)
+        scan = Scan(
+            prefix=prefix,
+            as_of=as_of,
+            begin=partial(self._list, prefix),
+            is_google=self._endpoint == GOOGLE,
+        )
+        yield from scan.run()
 
-    def _pages(self, prefix: Uri, *, as_of: datetime | None) -> Iterator[Item]:
-        with translated(prefix, Action.LIST):
-            pages = (
-                self._connect(prefix)
-                .client.list_blobs(
-                    self._bucket(prefix),
-                    prefix=prefix.key or None,
-                    # As text: the library's own spelling of True is not understood by all.
-                    versions=None if as_of is None else "true",
-                    fields=FIELDS,
-                    timeout=_TIMEOUT,
-                    retry=self._retry,
-                )
-                .pages
-            )
-        while True:
-            with translated(prefix, Action.LIST):
-                page = next(pages, None)
-            if page is None:
-                return
-            yield page.raw_page
+    def _list(self, uri: Uri, *, is_once: bool = False, **asked: str | int | None) -> Any:  # noqa: ANN401 - the library's iterator has no types
+        """Begin a listing of a bucket; each page is one request, or more if it fails."""
+        retry = None if is_once else self._retry
+        client = self._connect(uri).client
+        return client.list_blobs(self._bucket(uri), timeout=_TIMEOUT, retry=retry, **asked)
 
     def _require_versions(self, prefix: Uri) -> None:
         with translated(prefix, Action.DESCRIBE_BUCKET):
@@ -161,17 +152,7 @@ class GcsStore:
         """Raise ``BucketNotFoundError`` if the bucket certainly does not exist."""
         try:
             with translated(uri, Action.LIST):
-                next(
-                    self._connect(uri)
-                    .client.list_blobs(
-                        self._bucket(uri),
-                        max_results=1,
-                        fields="kind",
-                        timeout=_TIMEOUT,
-                        retry=None,
-                    )
-                    .pages
-                )
+                next(self._list(uri, is_once=True, max_results=1, fields="kind").pages)
         except ObjectNotFoundError:
             raise missing_bucket(uri) from None
         except StoreError:

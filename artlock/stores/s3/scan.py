@@ -20,6 +20,7 @@ from artlock.model.objects import ObjectInfo, VersionId
 from artlock.model.tokens import Tokens
 from artlock.model.uri import Uri
 from artlock.stores.base import missing_bucket
+from artlock.stores.cuts import find_cuts
 from artlock.stores.s3.failures import (
     Action,
     ForbiddenError,
@@ -36,7 +37,7 @@ from artlock.stores.s3.listing import (
     problem_with_keys,
 )
 from artlock.stores.s3.pages import Entry, Page, PageError
-from artlock.stores.s3.ranges import find_cuts, last_key, ranges
+from artlock.stores.s3.ranges import last_key, ranges
 from artlock.stores.s3.session import PAGE
 from artlock.stores.transfer import PORTAL_HINT
 

@@ -13,15 +13,16 @@ from artlock.engine import streams
 from artlock.errors import StoreError, StoreUnavailableError
 from artlock.model.manifest import Access
 from artlock.model.uri import Uri
+from artlock.stores import cuts
 from artlock.stores.base import StoreContext
-from artlock.stores.s3 import S3Store, ranges, scan, session
+from artlock.stores.s3 import S3Store, scan, session
 from testbed.faults import Fault, access_denied
 from testbed.hostile import Bucket, HostileS3, Pages, Policy
 from tests.contract.hostile_place import HostileS3Place
 from tests.unit.engine.test_streams import ended, running
 
 FOLDERS, FILES, PAGE = 16, 50, 20
-EXTRA = ranges.RANGES + ranges.QUESTIONS
+EXTRA = cuts.RANGES + cuts.QUESTIONS
 
 
 @pytest.fixture(autouse=True)
