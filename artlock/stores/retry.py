@@ -18,6 +18,7 @@ from artlock.model.retention import Retention
 from artlock.model.uri import Uri
 from artlock.model.verification import Buffer
 from artlock.stores.base import Pin, Reconnects, Span, Store, TellsEtag, TellsRetention
+from artlock.stores.pace import Pace
 
 ATTEMPTS = 5
 """How often in all, without a byte in between."""
@@ -110,6 +111,7 @@ class Retrying:
         self._sleep = sleep
         self._jitter = jitter
         self._clock = clock
+        self._pace = Pace()
 
     @property
     def identity(self) -> str:
@@ -127,6 +129,9 @@ class Retrying:
     def read(self, pin: Pin, span: Span | None = None) -> Iterator[Buffer]:
         """Yield the bytes, going on after a break; see ``Store.read``.
 
+        Until the iteration ends or is closed it counts among the reads that go on at once,
+        of which there are fewer while the store has enough to do (``Pace``).
+
         Without a version or a strong etag in ``pin``, and without a known end, only a read
         that has yielded nothing yet is repeated: the rest could be of another state.
 
@@ -141,10 +146,12 @@ class Retrying:
             if delivered and length is not None:
                 rest = Span(start + delivered, length - delivered)
             try:
-                for chunk in self._paced(pin, self._store.read(pin, rest)):
-                    delivered += memoryview(chunk).nbytes
-                    failures = 0
-                    yield chunk
+                with self._pace.turn() as turn:
+                    for chunk in self._paced(pin, self._store.read(pin, rest)):
+                        delivered += memoryview(chunk).nbytes
+                        failures = 0
+                        turn.has_bytes = True
+                        yield chunk
             except StoreUnavailableError as error:
                 if length is not None and 0 < length <= delivered:
                     return  # nothing is missing
