@@ -103,9 +103,12 @@ def encoder_files() -> Files:
 def make_files(folder: Path, files: Files, *, seed: str) -> None:
     """Write files of random bytes, and copy those that are there."""
     chance = random.Random(seed)
+    made: set[Path] = set()
     for path, content in files:
         goal = folder / path
-        goal.parent.mkdir(parents=True, exist_ok=True)
+        if goal.parent not in made:
+            goal.parent.mkdir(parents=True, exist_ok=True)
+            made.add(goal.parent)
         if isinstance(content, Path):
             shutil.copyfile(content, goal)
             continue

@@ -102,20 +102,22 @@ def big(ground: Ground) -> Iterator[Comparison]:
     objects = data.load_s3(ground.servers, "big", what, files)
     project = ground.project("big", objects.uri)
     durable = s5cmd_copy(ground, objects, durable=True)
-    goal = ground.folder / "written"
-    words = (str(goal), str(sizes.big_size), *map(str, range(sizes.big)))
-    yield _from_s3(
-        ground,
-        objects,
-        project,
-        Peer(contender=durable, target=1.3, stretch=1.0),
-        Peer(contender=floor("write all twice; sync", ground, goal, "write", *words)),
+    yield replace(
+        _from_s3(
+            ground,
+            objects,
+            project,
+            Peer(contender=durable, target=1.3, stretch=1.0),
+            Peer(contender=_write_floor(ground, "write all twice; sync", "2")),
+        ),
+        endpoint="",  # counted with links, below
     )
     yield Comparison(
         what=f"cold `sync --link-mode hardlink`, {what}",
         ours=cold_sync(ground, project, "--link-mode", "hardlink"),
         peers=(
             Peer(contender=s5cmd_copy(ground, objects), target=1.3, stretch=1.0),
+            Peer(contender=_write_floor(ground, "write all; sync", "1")),
             Peer(contender=rclone_copy(ground, objects)),
         ),
         pinned=objects.pinned,
@@ -193,6 +195,12 @@ def _copy_floor(ground: Ground, project: Project) -> Contender:
     tree = ground.folder / f"{project.folder.name}-tree"  # that of `copy_tree`
     words = ("copy", str(tree), str(goal))
     return floor("hash, write, sync, rename in 2 processes", ground, goal, *words)
+
+
+def _write_floor(ground: Ground, name: str, copies: str) -> Contender:
+    goal, sizes = ground.folder / "written", ground.sizes
+    words = (str(goal), copies, str(sizes.big), str(sizes.big_size))
+    return floor(name, ground, goal, "write", *words)
 
 
 def _at_nginx(ground: Ground, contender: Contender) -> Contender:

@@ -57,17 +57,16 @@ def copy(source: str, goal: str) -> None:
     os.sync()
 
 
-def write(goal: str, size: str, *names: str) -> None:
-    """Write files of that size, each twice, and flush them: what a cache costs."""
+def write(goal: str, copies: str, count: str, size: str) -> None:
+    """Write files of that size, each so many times, and flush them: what a cache costs."""
     piece = os.urandom(_PIECE)
     folder = Path(goal)
     folder.mkdir()
-    for name in names:
-        for copied in ("cache", "workspace"):
-            with open(folder / f"{name}.{copied}", "wb", buffering=0) as file:
-                left = int(size)
-                while left > 0:
-                    left -= file.write(piece[:left])
+    for number in range(int(count) * int(copies)):
+        with open(folder / str(number), "wb", buffering=0) as file:
+            left = int(size)
+            while left > 0:
+                left -= file.write(piece[:left])
     os.sync()
 
 
