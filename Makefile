@@ -67,7 +67,7 @@ torture: venv ## Break things at random for MINUTES, and count what came of it
 	$(BIN)/python -m torture --minutes $(MINUTES) --seed $(SEED) --jobs $(JOBS) --only '$(ONLY)'
 
 # Peers get environments of their own in build/peers. nginx is not in any package of Python's.
-bench: venv nginx ## Measure artlock beside its peers: a quarter of an hour
+bench: venv nginx ## Measure artlock beside its peers: about a quarter of an hour
 	$(BIN)/python -m benchmarks $(if $(WRITE),--write)
 
 bench-full: venv nginx ## The same with more and larger data: hours

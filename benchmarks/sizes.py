@@ -17,6 +17,7 @@ class Sizes:
         has_environments: Whether peers take part that need environments of their own.
         rounds: How often each contender runs.
         many: Objects of 10 kB, for artlock and the fastest peers.
+        more: Objects of 10 kB, for a peer that is slow to start.
         some: Objects of 10 kB, for all peers.
         big: Objects of ``big_size``.
         big_size: Bytes.
@@ -37,6 +38,7 @@ class Sizes:
     has_environments: bool = True
     rounds: int
     many: int
+    more: int
     some: int
     big: int
     big_size: int
@@ -55,7 +57,8 @@ class Sizes:
 SHORT = Sizes(
     name="short",
     rounds=5,
-    many=8_000,
+    many=6_000,
+    more=1_000,
     some=100,
     big=4,
     big_size=256 * _MIB,
@@ -67,7 +70,7 @@ SHORT = Sizes(
     rows=1_000_000,
     huge=2048 * _MIB,
     row_steps=(1_000, 10_000, 100_000, 1_000_000),
-    object_steps=(1_000, 3_000, 8_000),
+    object_steps=(1_000, 3_000, 6_000),
     resting_steps=(1_000, 10_000, 100_000),
 )
 
@@ -76,6 +79,7 @@ FULL = Sizes(
     is_long=True,
     rounds=5,
     many=20_000,
+    more=2_000,
     some=1_000,
     big=4,
     big_size=256 * _MIB,
@@ -96,6 +100,7 @@ SMOKE = Sizes(
     has_environments=False,
     rounds=1,
     many=12,
+    more=9,
     some=8,
     big=1,
     big_size=_MIB,

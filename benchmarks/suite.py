@@ -14,6 +14,7 @@ GROUPS: Mapping[str, Group] = {
     "startup": startup.startup,
     "lock": locks.locks,
     "many": cold.many,
+    "more": cold.more,
     "some": cold.some,
     "model": cold.model,
     "big": cold.big,

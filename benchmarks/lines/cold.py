@@ -18,7 +18,7 @@ from benchmarks.peers.commands import (
     read_loop,
     s5cmd_copy,
 )
-from benchmarks.peers.pinning import pinning_peers
+from benchmarks.peers.pinning import dvc_pull, pinning_peers
 from benchmarks.timing import Contender
 
 
@@ -64,6 +64,19 @@ def many(ground: Ground) -> Iterator[Comparison]:
     )
 
 
+def more(ground: Ground) -> Iterator[Comparison]:
+    """Yield the cold ``sync`` beside DVC, most of which is its start if objects are few."""
+    count = ground.sizes.more
+    files = data.small_files(count, data.SMALL)
+    objects = data.load_s3(ground.servers, "more", f"{count:,} x 10 kB", files)
+    yield replace(
+        _beside(
+            ground, objects, (s5cmd_copy(ground, objects),), [dvc_pull(ground, objects)]
+        ),
+        endpoint="",  # counted with fewer
+    )
+
+
 def some(ground: Ground) -> Iterator[Comparison]:
     """Yield the cold ``sync`` of objects that are few enough for slow peers."""
     count = ground.sizes.some
@@ -75,7 +88,8 @@ def some(ground: Ground) -> Iterator[Comparison]:
         aws_copy(ground, objects),
         boto3_loop(ground, objects),
     )
-    yield _beside(ground, objects, peers, pinning_peers(ground, objects))
+    dvc, *others = pinning_peers(ground, objects)
+    yield _beside(ground, objects, (*peers, dvc), others)  # `more` has a target for DVC
 
 
 def model(ground: Ground) -> Iterator[Comparison]:

@@ -20,10 +20,11 @@ _HERE = Path(__file__).parent
 
 def pinning_peers(ground: Ground, data: DataSet) -> list[Contender]:
     """Let each of them pin the objects, and return how it gets them."""
-    return [_dvc(ground, data), _wandb(ground, data), _comet(ground, data)]
+    return [dvc_pull(ground, data), _wandb(ground, data), _comet(ground, data)]
 
 
-def _dvc(ground: Ground, data: DataSet) -> Contender:
+def dvc_pull(ground: Ground, data: DataSet) -> Contender:
+    """Let DVC pin the objects, and return how it pulls them."""
     folder = ground.folder / f"dvc-{data.bucket}"
     folder.mkdir()
     pin = folder / "data.dvc"
