@@ -11,6 +11,7 @@ from artlock.formats.lockfile_changes import without_common_rows
 from artlock.gitio.repository import read_at, work_tree
 from artlock.model.diff import diff
 from artlock.model.lock import Lockfile
+from artlock.model.renames import with_renames
 from artlock.ops.project import LOCKFILE
 from artlock.ops.surveys import survey_text
 
@@ -39,7 +40,7 @@ def compare(
         after = _text_at(project, new)
     else:
         after = _Text(project.lockfile_bytes(), LOCKFILE)
-    return diff(*_differing(before, after, project.runtime))
+    return with_renames(diff(*_differing(before, after, project.runtime)))
 
 
 class _Text(msgspec.Struct, frozen=True):
