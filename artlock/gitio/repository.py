@@ -28,6 +28,7 @@ _SYMLINK = "120000"
 _OBJECT_NAME = re.compile(rb"[0-9a-f]{40,64}\n")
 _OUTSIDE = (b"not a git repository", b"must be run in a work tree")
 """How git says that there is no work tree here, in the language of ``LC_ALL=C``."""
+_UNSHALLOW = "a shallow clone may lack it: `git fetch --unshallow`"
 _INHERITED = frozenset(
     {
         "GIT_CEILING_DIRECTORIES",
@@ -113,6 +114,27 @@ def read_at(root: Path, revision: str, path: str) -> bytes | None:
     if answer.returncode != 0:
         raise failure(answer, f"cannot read `{path}` at `{revision}`")
     return answer.stdout
+
+
+def merge_base(root: Path, revision: str) -> str:
+    """Return the commit in which ``HEAD`` and a revision last were one.
+
+    Args:
+        root: A folder of the repository.
+        revision: Anything that names a commit.
+
+    Raises:
+        GitError: No such revision, no commit in common, git is absent, or this is not a
+            repository.
+    """
+    commit = _commit(root, revision)
+    answer = run_git(root, ["merge-base", commit, "HEAD"])
+    if answer.returncode == 0 and _OBJECT_NAME.fullmatch(answer.stdout):
+        return answer.stdout.decode("ascii").strip()
+    if answer.returncode == _ABSENT:
+        raise failure(answer, f"cannot tell where `{revision}` and `HEAD` were one")
+    message = f"`{revision}` and `HEAD` have no commit in common"
+    raise GitError(message, hint=_UNSHALLOW)
 
 
 def versions_of(root: Path, path: str, *, every_commit: bool) -> tuple[str, ...]:
@@ -201,7 +223,7 @@ def _commit(root: Path, revision: str) -> str:
 
 def _unknown(revision: str) -> GitError:
     message = f"git knows no revision `{revision}`"
-    return GitError(message, hint="a shallow clone may lack it: `git fetch --unshallow`")
+    return GitError(message, hint=_UNSHALLOW)
 
 
 def is_tracked(root: Path, path: str) -> bool:

@@ -43,6 +43,19 @@ def compare(
     return with_renames(diff(*_differing(before, after, project.runtime)))
 
 
+def changed_rows(project: Project, revision: str) -> tuple[Lockfile, Lockfile]:
+    """Return the lockfile of a revision and the working one, without most common rows.
+
+    Rows that both have may be in both, where a lockfile is not canonical.
+
+    Raises:
+        GitError: There is no git, no repository, or no such revision.
+        LockfileError: A lockfile is not valid, or there is no working one.
+    """
+    after = _Text(project.locked_bytes(), LOCKFILE)
+    return _differing(_text_at(project, revision), after, project.runtime)
+
+
 class _Text(msgspec.Struct, frozen=True):
     data: bytes | None
     name: str

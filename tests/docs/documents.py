@@ -16,6 +16,7 @@ _COMMANDS = (
     "printf three > ../source/one.txt",
     "artlock status --remote --json",
     "artlock check --remote --retention --json",
+    "artlock check --changed-since HEAD --json",
     "artlock update --json",
     "artlock sync --dry-run --json",
     "artlock diff --json",

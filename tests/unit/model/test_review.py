@@ -1,6 +1,5 @@
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from artlock.model.diff import ChangeKind, diff
 from artlock.model.renames import with_renames
