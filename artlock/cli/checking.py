@@ -83,16 +83,7 @@ class TextTeller:
         """Print what the sources deny, or how many were asked."""
         self.findings(report.findings)
         self._errors(report.errors)
-        if not report.exit_code:
-            changed = count(report.changed, "changed object")
-            of = f"asked for {report.asked:,} of {changed}" if report.asked else changed
-            said = "Sources have what" if report.asked else "No source was asked for what"
-            self._output.say(f"{said} the branch locks: {of}")
-        if report.unread:
-            self._output.detail(
-                f"{count(report.unread, 'digest')} of these are proven by reading only: "
-                "`artlock verify --remote`"
-            )
+        _say_asked(self._output, report)
 
     def _errors(self, errors: Iterable[ArtlockError]) -> None:
         for error in errors if not self._output.as_json else ():
@@ -142,6 +133,7 @@ class GithubTeller:
         """Show each row that a source denies."""
         self.findings(report.findings)
         self._errors(report.errors)
+        _say_asked(self._output, report)
 
     def _tell(
         self, level: str, what: str, text: str, artifact: str = "", path: str = ""
@@ -156,6 +148,20 @@ class GithubTeller:
 
         for error in errors:
             self._output.data(error_annotation(error, self._folder))
+
+
+def _say_asked(output: Output, report: BranchReport) -> None:
+    """Say how much of a branch was held against its sources, if nothing is wrong."""
+    if not report.exit_code:
+        changed = count(report.changed, "changed object")
+        of = f"asked for {report.asked:,} of {changed}" if report.asked else changed
+        said = "Sources have what" if report.asked else "No source was asked for what"
+        output.say(f"{said} the branch locks: {of}")
+    if report.unread:
+        output.detail(
+            f"{count(report.unread, 'digest')} of these are proven by reading only: "
+            "`artlock verify --remote`"
+        )
 
 
 def _with_place(finding: Finding) -> str:

@@ -8,7 +8,7 @@ import msgspec
 
 from artlock.formats.lockfile import parse_lockfile
 from artlock.formats.lockfile_changes import without_common_rows
-from artlock.gitio.repository import read_at, work_tree
+from artlock.gitio.repository import merge_base, read_at, work_tree
 from artlock.model.diff import diff
 from artlock.model.lock import Lockfile
 from artlock.model.renames import with_renames
@@ -22,7 +22,11 @@ if TYPE_CHECKING:
 
 
 def compare(
-    project: Project, old: str | None = None, new: str | None = None
+    project: Project,
+    old: str | None = None,
+    new: str | None = None,
+    *,
+    from_merge_base: bool = False,
 ) -> tuple[Change, ...]:
     """Return what changed from one lockfile to another.
 
@@ -30,11 +34,14 @@ def compare(
         project: Where the lockfile lies.
         old: A git revision; ``None`` means ``HEAD``.
         new: A git revision; ``None`` means the working lockfile.
+        from_merge_base: Begin with the commit in which ``HEAD`` left ``old``.
 
     Raises:
         GitError: There is no git, no repository, or no such revision.
         LockfileError: A lockfile is not valid.
     """
+    if from_merge_base and old is not None:
+        old = merge_base(work_tree(project.root), old)
     before = _text_at(project, old or "HEAD")
     if new is not None:
         after = _text_at(project, new)

@@ -26,6 +26,11 @@ if TYPE_CHECKING:
     default="text",
     help="How to write it; markdown is the body of a comment.",
 )
+@option(
+    "--merge-base",
+    is_flag=True,
+    help="From the commit in which HEAD left REV: what REV got since is left out.",
+)
 @option("--exit-code", is_flag=True, help="Exit 1 if anything differs.")
 def diff(
     shell: Shell,
@@ -34,6 +39,7 @@ def diff(
     stat: bool,  # noqa: FBT001 - a flag
     name_status: bool,  # noqa: FBT001 - a flag
     form: str,
+    merge_base: bool,  # noqa: FBT001 - a flag
     exit_code: bool,  # noqa: FBT001 - a flag
 ) -> int:
     """Show what changed between two lockfiles, in objects and bytes.
@@ -48,7 +54,10 @@ def diff(
     if form == "markdown" and name_status:
         message = "--name-status is not written as markdown"
         raise click.UsageError(message)
-    changes = compare(shell.project(), old, new)
+    if merge_base and old is None:
+        message = "--merge-base needs a REV"
+        raise click.UsageError(message)
+    changes = compare(shell.project(), old, new, from_merge_base=merge_base)
     output = shell.output
     if output.as_json:
         content = {
