@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from msgspec.structs import asdict
+
 from artlock.cli.output import count, escape_line, human_size
 
 if TYPE_CHECKING:
@@ -148,6 +150,11 @@ class GithubTeller:
 
         for error in errors:
             self._output.data(error_annotation(error, self._folder))
+
+
+def findings_json(findings: Iterable[Finding]) -> list[dict[str, object]]:
+    """Return findings as ``--json`` shows them."""
+    return [{**asdict(f), "exit_code": f.fault.exit_code} for f in findings]
 
 
 def _say_asked(output: Output, report: BranchReport) -> None:

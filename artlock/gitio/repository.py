@@ -266,6 +266,7 @@ def run_git(
     *,
     options: Sequence[str] = ("--literal-pathspecs",),
     stdin: bytes = b"",
+    index: str | None = None,
 ) -> subprocess.CompletedProcess[bytes]:
     """Run git in a folder, and return its answer, whatever it is.
 
@@ -274,6 +275,7 @@ def run_git(
         arguments: The command and what belongs to it.
         options: Of git itself.
         stdin: What it reads.
+        index: Another index than the repository's own.
 
     Raises:
         GitError: git is absent, cannot be run there, or took too long.
@@ -285,7 +287,7 @@ def run_git(
         return subprocess.run(  # noqa: S603 - a list, an absolute path, no shell
             command,
             cwd=folder,
-            env=_environment(),
+            env=_environment() | ({"GIT_INDEX_FILE": index} if index else {}),
             input=stdin,
             capture_output=True,
             timeout=_TIMEOUT_S,

@@ -8,19 +8,17 @@ from typing import TYPE_CHECKING
 import click
 from msgspec.structs import asdict
 
-from artlock.cli.checking import GithubTeller, TextTeller
+from artlock.cli.checking import GithubTeller, TextTeller, findings_json
 from artlock.cli.options import command, option
 from artlock.cli.output import count
 from artlock.errors import ArtlockError, gravest
 from artlock.model.tokens import Trust
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from artlock.cli.checking import Teller
     from artlock.cli.options import Shell
     from artlock.ops.branch import BranchReport
-    from artlock.ops.check import CheckReport, Finding
+    from artlock.ops.check import CheckReport
     from artlock.ops.retention import RetentionFinding
 
 
@@ -156,7 +154,7 @@ def _content(report: CheckReport) -> dict[str, object]:
         "artifacts": report.artifacts,
         "objects": report.objects,
         "weak": report.weak,
-        "findings": _findings_json(report.findings),
+        "findings": findings_json(report.findings),
     }
 
 
@@ -166,12 +164,8 @@ def _branch_json(report: BranchReport) -> dict[str, object]:
         "changed": report.changed,
         "asked": report.asked,
         "unread": report.unread,
-        "findings": _findings_json(report.findings),
+        "findings": findings_json(report.findings),
     }
-
-
-def _findings_json(findings: Iterable[Finding]) -> list[dict[str, object]]:
-    return [{**asdict(f), "exit_code": f.fault.exit_code} for f in findings]
 
 
 def _retention_json(finding: RetentionFinding) -> dict[str, object]:
