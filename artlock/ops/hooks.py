@@ -102,7 +102,10 @@ def install_hooks(start: Path) -> tuple[Path, ...]:
         names = ", ".join(f"`{folder / hook}`" for hook in foreign)
         message = f"these hooks are there already, and not artlock's: {names}"
         lines = "; ".join(f"`{hook.call}`" for hook in foreign)
-        hint = f"add a line to each, and run it again: {lines}"
+        hint = (
+            f"add a line to each, and run it again: {lines}; where pre-commit or prek "
+            "wrote them, use its hook `artlock-check` instead"
+        )
         raise GitError(message, hint=hint)
     with raising(WorkspaceError, f"`{folder}` cannot be written"):
         folder.mkdir(parents=True, exist_ok=True)
