@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from artlock.cli.output import count, human_size
+from artlock.cli.output import count, escape_line, human_size
 from artlock.model.diff import Change, ChangeKind
-from artlock.model.review import by_artifact
+from artlock.model.review import Doubt, by_artifact, doubts
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from artlock.cli.output import Output
     from artlock.model.review import ArtifactReview
@@ -28,6 +28,13 @@ _WORDS = {
     ChangeKind.RENAMED: "renamed",
     ChangeKind.DELETED: "deleted",
     ChangeKind.VERSION: "pinned otherwise, same bytes",
+}
+
+
+_DOUBTS = {
+    Doubt.ALTERED: "say something else of the same version, which no store does: "
+    "the lockfile was edited",
+    Doubt.WEAKER: "prove less than before: a digest or checksum is gone",
 }
 
 
@@ -51,6 +58,18 @@ def show_columns(output: Output, changes: Sequence[Change]) -> None:
         if change.old_artifact is not None and change.old is not None:
             columns += [change.old_artifact, change.old.path]
         output.data("\t".join(map(output.styled, columns)))
+
+
+def show_doubts(output: Output, changes: Sequence[Change]) -> None:
+    """Warn of changes to look at twice."""
+    for doubt, told in doubts(changes).items():
+        output.warn(doubtful(doubt, told, lambda name: f"`{escape_line(name)}`"))
+
+
+def doubtful(doubt: Doubt, changes: Sequence[Change], quoted: Callable[[str], str]) -> str:
+    """Return how many changes deserve a second look, the first of them, and why."""
+    first = quoted(f"{changes[0].artifact}/{changes[0].path}")
+    return f"{count(len(changes), 'row')}, such as {first}, {_DOUBTS[doubt]}"
 
 
 def summary(review: ArtifactReview) -> str:

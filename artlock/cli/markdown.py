@@ -10,10 +10,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from artlock.cli.changes import places, signed_size, sizes, whole
+from artlock.cli.changes import doubtful, places, signed_size, sizes, whole
 from artlock.cli.output import count, escape_line
 from artlock.model.diff import ChangeKind
-from artlock.model.review import Doubt, by_artifact, doubts
+from artlock.model.review import by_artifact, doubts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -35,11 +35,6 @@ _COLUMNS = {
     "Renamed": ChangeKind.RENAMED,
     "Deleted": ChangeKind.DELETED,
     "Same bytes, other pin": ChangeKind.VERSION,
-}
-_DOUBTS = {
-    Doubt.ALTERED: "say something else of the same version, which no store does: "
-    "the lockfile was edited",
-    Doubt.WEAKER: "prove less than before: a digest or checksum is gone",
 }
 
 
@@ -103,10 +98,8 @@ def _table(reviews: Sequence[ArtifactReview]) -> Iterator[str]:
 
 def _doubted(changes: Sequence[Change]) -> Iterator[str]:
     for doubt, told in doubts(changes).items():
-        first = code(f"{told[0].artifact}/{told[0].path}")
         yield ""
-        rows = count(len(told), "row")
-        yield f"**Look twice:** {rows}, such as {first}, {_DOUBTS[doubt]}."
+        yield f"**Look twice:** {doubtful(doubt, told, code)}."
 
 
 def _details(review: ArtifactReview, room: int) -> Iterator[str]:

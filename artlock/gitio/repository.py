@@ -116,24 +116,25 @@ def read_at(root: Path, revision: str, path: str) -> bytes | None:
     return answer.stdout
 
 
-def merge_base(root: Path, revision: str) -> str:
-    """Return the commit in which ``HEAD`` and a revision last were one.
+def merge_base(root: Path, revision: str, other: str = "HEAD") -> str:
+    """Return the commit in which two revisions last were one.
 
     Args:
         root: A folder of the repository.
         revision: Anything that names a commit.
+        other: Likewise.
 
     Raises:
         GitError: No such revision, no commit in common, git is absent, or this is not a
             repository.
     """
     commit = _commit(root, revision)
-    answer = run_git(root, ["merge-base", commit, "HEAD"])
+    answer = run_git(root, ["merge-base", commit, _commit(root, other)])
     if answer.returncode == 0 and _OBJECT_NAME.fullmatch(answer.stdout):
         return answer.stdout.decode("ascii").strip()
     if answer.returncode == _ABSENT:
-        raise failure(answer, f"cannot tell where `{revision}` and `HEAD` were one")
-    message = f"`{revision}` and `HEAD` have no commit in common"
+        raise failure(answer, f"cannot tell where `{revision}` and `{other}` were one")
+    message = f"`{revision}` and `{other}` have no commit in common"
     raise GitError(message, hint=_UNSHALLOW)
 
 

@@ -34,14 +34,14 @@ def compare(
         project: Where the lockfile lies.
         old: A git revision; ``None`` means ``HEAD``.
         new: A git revision; ``None`` means the working lockfile.
-        from_merge_base: Begin with the commit in which ``HEAD`` left ``old``.
+        from_merge_base: Begin with the commit in which ``new``, or ``HEAD``, left ``old``.
 
     Raises:
         GitError: There is no git, no repository, or no such revision.
         LockfileError: A lockfile is not valid.
     """
     if from_merge_base and old is not None:
-        old = merge_base(work_tree(project.root), old)
+        old = merge_base(work_tree(project.root), old, new or "HEAD")
     before = _text_at(project, old or "HEAD")
     if new is not None:
         after = _text_at(project, new)

@@ -6,7 +6,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from artlock.cli.changes import change_json, review_json, show_changes, show_columns
+from artlock.cli.changes import (
+    change_json,
+    review_json,
+    show_changes,
+    show_columns,
+    show_doubts,
+)
 from artlock.cli.options import command, option
 from artlock.errors import EXIT_NO, EXIT_OK
 
@@ -29,7 +35,7 @@ if TYPE_CHECKING:
 @option(
     "--merge-base",
     is_flag=True,
-    help="From the commit in which HEAD left REV: what REV got since is left out.",
+    help="From the commit in which the other side left REV.",
 )
 @option("--exit-code", is_flag=True, help="Exit 1 if anything differs.")
 def diff(
@@ -73,4 +79,6 @@ def diff(
         show_columns(output, changes)
     else:
         show_changes(output, changes, rows=not stat)
+    if form == "text":
+        show_doubts(output, changes)
     return EXIT_NO if exit_code and changes else EXIT_OK

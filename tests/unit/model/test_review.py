@@ -53,7 +53,7 @@ def test_an_artifact_that_only_lost_rows_is_told() -> None:
         (row("x", version=""), row("x", OTHER, version=""), False),
     ],
 )
-def test_a_version_never_changes(old: object, new: object, *, otherwise: bool) -> None:
+def test_5_2_a_version_never_changes(old: object, new: object, *, otherwise: bool) -> None:
     assert says_otherwise(old, new) is otherwise  # type: ignore[arg-type] # rows
 
 
