@@ -19,7 +19,6 @@ from artlock.errors import ArtlockError, ObjectNotFoundError, gravest
 from artlock.formats.manifest import parse_manifest
 from artlock.gitio.repository import merge_base, read_at, work_tree
 from artlock.model.diff import diff
-from artlock.model.lock import Kind
 from artlock.model.objects import VersionId
 from artlock.model.review import says_otherwise
 from artlock.model.tally import Tally
@@ -94,6 +93,9 @@ def check_branch(project: Project, revision: str, *, offline: bool = False) -> B
     old, new = changed_rows(project, base)
     findings = list(_altered(old, new))
     policy = _policy_at(project, base)
+    outside = list(_outside(project, policy, revision))
+    findings += outside
+    shut = {finding.artifact for finding in outside}
     questions: list[_Question] = []
     changed = 0
     for locked in _only_changed(old, new):
@@ -101,12 +103,11 @@ def check_branch(project: Project, revision: str, *, offline: bool = False) -> B
         artifact = project.manifest.get(locked.name)
         if artifact is None or not locked.answers(artifact):
             continue  # stale, which `check` says
-        problems = list(_policy_findings(policy, artifact, locked, revision))
-        findings += problems
-        outside = problem_with_source(project.manifest.policy, artifact)
-        if not (problems or outside or locked.kind is Kind.LINK):
-            uri_of = locked.uri_maker()
-            questions += [_Question(artifact, row, uri_of(row)) for row in locked.objects]
+        findings += _short_of(policy, locked, revision)
+        if artifact.name in shut or problem_with_source(project.manifest.policy, artifact):
+            continue
+        uri_of = locked.uri_maker()
+        questions += [_Question(artifact, row, uri_of(row)) for row in locked.objects]
     known = {(finding.artifact, finding.path) for finding in findings}
     questions = [q for q in questions if (q.artifact.name, q.row.path) not in known]
     answers = _Answers()
@@ -230,20 +231,27 @@ def _policy_at(project: Project, base: str) -> Policy | None:
     return None
 
 
-def _policy_findings(
-    policy: Policy | None, artifact: Artifact, locked: LockedArtifact, revision: str
-) -> Iterator[Finding]:
-    """Yield in what an artifact breaks the policy where the branch began."""
+def _outside(project: Project, policy: Policy | None, revision: str) -> Iterator[Finding]:
+    """Yield sources and mirrors that the policy where the branch began does not allow."""
+    hint = f"change `[policy]` in a branch of its own, and merge it into `{revision}` first"
     if policy is None:
         return
-    hint = f"change `[policy]` in a branch of its own, and merge it into `{revision}` first"
-    problem = problem_with_source(policy, artifact)
-    if problem is not None:
-        text = f"{problem} as of `{revision}`"
-        yield Finding(Fault.POLICY, artifact.name, text, hint)
+    for artifact in project.manifest.artifacts:
+        problem = problem_with_source(policy, artifact)
+        if problem is not None:
+            text = f"{problem} as of `{revision}`"
+            yield Finding(Fault.POLICY, artifact.name, text, hint)
+
+
+def _short_of(
+    policy: Policy | None, locked: LockedArtifact, revision: str
+) -> Iterator[Finding]:
+    """Yield in what changed rows fall short of the policy where the branch began."""
+    if policy is None:
+        return
     for short in problems_with_rows(policy, locked, Tally.of(locked.objects)):
         text = f"{short.text} as of `{revision}`"
-        yield Finding(Fault.POLICY, artifact.name, text, short.hint, short.path)
+        yield Finding(Fault.POLICY, locked.name, text, short.hint, short.path)
 
 
 def _place(finding: Finding) -> tuple[str, str]:
