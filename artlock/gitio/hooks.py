@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from artlock.errors import GitError
 from artlock.gitio.repository import failure, run_git, work_tree
 
 if TYPE_CHECKING:
@@ -13,7 +12,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def hooks_folder(start: Path) -> Path:
+def hooks_folder(start: Path) -> tuple[Path, bool]:
     """Return the folder that git takes this repository's hooks from, absolute.
 
     All work trees of a repository have one. It may not be there yet.
@@ -21,9 +20,12 @@ def hooks_folder(start: Path) -> Path:
     Args:
         start: A folder of the repository.
 
+    Returns:
+        The folder, and whether it is this repository's own: ``core.hooksPath`` may lead to
+        one that several have.
+
     Raises:
-        GitError: git is absent, this is not a repository, or the hooks of several
-            repositories lie in one folder outside of this one.
+        GitError: git is absent, or this is not a repository.
     """
     root = work_tree(start)
     answer = run_git(root, ["rev-parse", "--git-path", "hooks", "--git-common-dir"])
@@ -32,14 +34,8 @@ def hooks_folder(start: Path) -> Path:
     hooks, common = (
         (root / os.fsdecode(line)).resolve() for line in answer.stdout.splitlines()
     )
-    if not any(hooks.is_relative_to(place) for place in (common, root.resolve())):
-        message = f"`core.hooksPath` is `{hooks}`, outside of this repository"
-        hint = (
-            'call `artlock git hook NAME "$@"` from the hooks there, or give this '
-            "repository hooks of its own: `git config --local core.hooksPath .git/hooks`"
-        )
-        raise GitError(message, hint=hint)
-    return hooks
+    places = (common, root.resolve())
+    return hooks, any(hooks.is_relative_to(place) for place in places)
 
 
 def staged_changes(start: Path) -> tuple[str, ...]:

@@ -86,10 +86,18 @@ def install_hooks(start: Path) -> tuple[Path, ...]:
         The hooks that were written.
 
     Raises:
-        GitError: A hook is somebody's own; or as ``hooks_folder``.
+        GitError: A hook is somebody's own, the hooks are not this repository's alone, or
+            there is no repository.
         WorkspaceError: A hook cannot be read or written.
     """
-    folder = hooks_folder(start)
+    folder, is_own = hooks_folder(start)
+    if not is_own:
+        message = f"`core.hooksPath` is `{folder}`, outside of this repository"
+        hint = (
+            'call `artlock git hook NAME "$@"` from the hooks there, or give this '
+            "repository hooks of its own: `git config --local core.hooksPath .git/hooks`"
+        )
+        raise GitError(message, hint=hint)
     missing: list[Hook] = []
     foreign: list[Hook] = []
     for hook in Hook:
@@ -118,10 +126,12 @@ def uninstall_hooks(start: Path) -> Uninstalled:
     """Take away the hooks of ``install_hooks``, but none that has become somebody's own.
 
     Raises:
-        GitError: As ``hooks_folder``.
+        GitError: git is absent, or this is not a repository.
         WorkspaceError: A hook cannot be read or removed.
     """
-    folder = hooks_folder(start)
+    folder, is_own = hooks_folder(start)
+    if not is_own:
+        return Uninstalled(hooks=(), kept=())
     gone: list[Hook] = []
     kept: list[Path] = []
     for hook in Hook:

@@ -147,7 +147,7 @@ def test_offline_no_source_is_asked(job: Job) -> None:
     assert "No source was asked" in job.log
 
 
-def test_no_name_of_a_branch_commands_the_runner(job: Job) -> None:
+def test_5_8_no_name_of_a_branch_commands_the_runner(job: Job) -> None:
     """A path that is a workflow command is only ever printed while none is obeyed."""
     name = "::add-mask::x ##[error]y"
     shell(
@@ -164,7 +164,7 @@ def test_no_name_of_a_branch_commands_the_runner(job: Job) -> None:
     assert f"`{name}`" in job.summary
 
 
-def test_inputs_are_never_part_of_a_script() -> None:
+def test_5_8_inputs_are_never_part_of_a_script() -> None:
     steps = definition()["runs"]["steps"]
     assert len(steps) == 6
     for step in steps:

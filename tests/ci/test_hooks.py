@@ -108,7 +108,7 @@ def test_every_hook_names_a_command_that_there_is() -> None:
         assert done.returncode == 0, hook["id"]
 
 
-def test_the_hook_of_a_commit_is_fast(clone: Clone) -> None:
+def test_5_16_the_hook_of_a_commit_is_fast(clone: Clone) -> None:
     took = []
     for _ in range(5):
         before = resource.getrusage(resource.RUSAGE_CHILDREN)

@@ -87,7 +87,7 @@ def test_inputs_that_the_guide_names_are_there() -> None:
     assert set(named) <= definition()["inputs"].keys()
 
 
-def test_workflows_with_rights_run_nothing_of_the_branch(clone: Path) -> None:
+def test_5_8_workflows_with_rights_run_nothing_of_the_branch(clone: Path) -> None:
     """The two files are taken as text, and nothing else of the branch comes along."""
     (recipe,) = (
         r

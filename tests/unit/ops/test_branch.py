@@ -41,7 +41,7 @@ def told(report: BranchReport) -> list[tuple[str, str]]:
     return [(str(finding.fault), finding.path) for finding in report.findings]
 
 
-def test_another_name_for_an_artifact_is_no_reason_to_believe_another_checksum(
+def test_5_2_another_name_for_an_artifact_is_no_reason_to_believe_another_checksum(
     bench: Workbench,
 ) -> None:
     bench.declare(data="s3://bucket/p/")

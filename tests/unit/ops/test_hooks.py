@@ -74,6 +74,7 @@ def test_hooks_of_all_repositories_are_left_alone(root: Path, tmp_path: Path) ->
         install_hooks(root)
     assert "core.hooksPath .git/hooks" in str(caught.value.hint)
     assert not shared.exists()
+    assert uninstall_hooks(root).hooks == ()
     git(root, "config", "--local", "core.hooksPath", ".git/hooks")
     assert len(install_hooks(root)) == len(Hook)
 
