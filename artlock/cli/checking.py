@@ -159,7 +159,9 @@ def findings_json(findings: Iterable[Finding]) -> list[dict[str, object]]:
 
 def _say_asked(output: Output, report: BranchReport) -> None:
     """Say how much of a branch was held against its sources, if nothing is wrong."""
-    if not report.exit_code:
+    if not report.changed:
+        output.say("The branch locks nothing otherwise")
+    elif not report.exit_code:
         changed = count(report.changed, "changed object")
         of = f"asked for {report.asked:,} of {changed}" if report.asked else changed
         said = "Sources have what" if report.asked else "No source was asked for what"

@@ -98,7 +98,7 @@ def uninstall(shell: Shell) -> int:
 
 
 @command("hook")
-@click.argument("name", type=click.Choice([str(hook) for hook in Hook]))
+@click.argument("name", type=click.Choice([str(hook) for hook in Hook]), metavar="HOOK")
 @click.argument("arguments", nargs=-1)
 def hook(shell: Shell, name: str, arguments: tuple[str, ...]) -> int:
     """Do what one of git's hooks is for; git calls this, with ARGUMENTS of its own.
