@@ -14,35 +14,24 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec.structs import replace
 
-from artlock.engine.threads import each
-from artlock.errors import ArtlockError, ObjectNotFoundError, gravest
+from artlock.errors import ArtlockError, gravest
 from artlock.formats.manifest import parse_manifest
 from artlock.gitio.repository import merge_base, read_at, work_tree
 from artlock.model.diff import diff
-from artlock.model.objects import VersionId
 from artlock.model.review import says_otherwise
 from artlock.model.tally import Tally
+from artlock.ops.answers import TAKE_BACK, Answers, Question, ask
 from artlock.ops.check import Fault, Finding
-from artlock.ops.comparing import holds_the_same
 from artlock.ops.policy import problem_with_source, problems_with_rows
 from artlock.ops.project import MANIFEST
 from artlock.ops.revisions import changed_rows
-from artlock.ops.sources import Sources
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from artlock.model.lock import LockedArtifact, LockedObject, Lockfile
-    from artlock.model.manifest import Artifact, Policy
-    from artlock.model.objects import ObjectInfo
-    from artlock.model.uri import Uri
+    from artlock.model.manifest import Policy
     from artlock.ops.project import Project
-    from artlock.stores.base import Store
-
-_PATIENCE_S = 2.0
-"""How long an interruption waits for an answer that is on its way."""
-_TAKE_BACK = "take the row from git again, or run `artlock update` to lock what is there"
-_LOOK = "run `artlock update`, if the source is meant to have moved on"
 
 
 class BranchReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,7 +75,6 @@ def check_branch(project: Project, revision: str, *, offline: bool = False) -> B
     Raises:
         GitError: There is no git or no such revision, or the two have no common commit.
         LockfileError: A lockfile is missing or not valid.
-        PolicyError: A setting without which a source cannot be reached is not trusted.
     """
     root = work_tree(project.root)
     base = merge_base(root, revision)
@@ -96,7 +84,7 @@ def check_branch(project: Project, revision: str, *, offline: bool = False) -> B
     outside = list(_outside(project, policy, revision))
     findings += outside
     shut = {finding.artifact for finding in outside}
-    questions: list[_Question] = []
+    questions: list[Question] = []
     changed = 0
     for locked in _only_changed(old, new):
         changed += len(locked.objects)
@@ -107,82 +95,17 @@ def check_branch(project: Project, revision: str, *, offline: bool = False) -> B
         if artifact.name in shut or problem_with_source(project.manifest.policy, artifact):
             continue
         uri_of = locked.uri_maker()
-        questions += [_Question(artifact, row, uri_of(row)) for row in locked.objects]
+        questions += [Question(artifact, row, uri_of(row)) for row in locked.objects]
     known = {(finding.artifact, finding.path) for finding in findings}
     questions = [q for q in questions if (q.artifact.name, q.row.path) not in known]
-    answers = _Answers()
-    if not offline:
-        answers.ask(project, questions)
+    answers = Answers() if offline else ask(project, questions)
     return BranchReport(
         base=base,
         findings=tuple(sorted([*findings, *answers.findings], key=_place)),
-        errors=tuple(answers.errors.values()),
+        errors=answers.errors,
         changed=changed,
         asked=answers.asked,
         unread=answers.unread,
-    )
-
-
-class _Question(msgspec.Struct, frozen=True):
-    artifact: Artifact
-    row: LockedObject
-    uri: Uri
-
-
-class _Answers:
-    """What the sources said of rows."""
-
-    def __init__(self) -> None:
-        self.findings: list[Finding] = []
-        self.errors: dict[tuple[str, str], ArtlockError] = {}
-        self.asked = 0
-        self.unread = 0
-
-    def ask(self, project: Project, questions: list[_Question]) -> None:
-        with Sources(project) as sources:
-            outcomes = each(
-                lambda q: _answer(q, sources.store(q.artifact)),
-                questions,
-                workers=min(project.runtime.jobs, max(len(questions), 1)),
-                patience_s=_PATIENCE_S,
-            )
-            for outcome in outcomes:
-                if outcome.error is not None:
-                    key = (outcome.item.artifact.name, outcome.error.code)
-                    self.errors.setdefault(key, outcome.error)
-                    continue
-                self.asked += 1
-                self.unread += bool(outcome.item.row.tokens.digests)
-                if outcome.result is not None:
-                    self.findings.append(outcome.result)
-
-
-def _answer(question: _Question, store: Store) -> Finding | None:
-    """Return in what a source has something else than a row says."""
-    name, row, uri = question.artifact.name, question.row, question.uri
-    try:
-        info = store.head(uri, VersionId(row.version) if row.version else None)
-    except ObjectNotFoundError:
-        what = f"version `{row.version}` of `{uri}`" if row.version else f"`{uri}`"
-        return Finding(Fault.GONE, name, f"the source has no {what}", _LOOK, row.path)
-    if row.version:
-        if _denies(row, info):
-            text = f"the source says something else of version `{row.version}` of `{uri}`"
-            return Finding(Fault.ALTERED, name, text, _TAKE_BACK, row.path)
-    elif not holds_the_same(row, info, store):
-        text = f"the source has something else at `{uri}`"
-        return Finding(Fault.OVERWRITTEN, name, text, _LOOK, row.path)
-    return None
-
-
-def _denies(row: LockedObject, info: ObjectInfo) -> bool:
-    """Tell whether a version as its store describes it cannot be what a row says."""
-    tokens = row.tokens
-    etags = (tokens.etag, info.tokens.etag)
-    return (
-        info.size not in {None, row.size}
-        or tokens.contradicts(info.tokens)
-        or (None not in etags and tokens.etag != info.tokens.etag)
     )
 
 
@@ -206,7 +129,7 @@ def _altered(old: Lockfile, new: Lockfile) -> Iterator[Finding]:
                     f"says something else of version `{row.version}` of `{uri}` "
                     "than it was locked with"
                 )
-                yield Finding(Fault.ALTERED, artifact.name, text, _TAKE_BACK, row.path)
+                yield Finding(Fault.ALTERED, artifact.name, text, TAKE_BACK, row.path)
 
 
 def _only_changed(old: Lockfile, new: Lockfile) -> Iterator[LockedArtifact]:
