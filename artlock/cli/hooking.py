@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING
 
 from artlock.cli.changes import change_json, show_changes
 from artlock.cli.checking import TextTeller, findings_json
+from artlock.cli.output import escape_line
 from artlock.errors import EXIT_OK, ArtlockError
 
 if TYPE_CHECKING:
@@ -23,7 +25,7 @@ def judge_commit(shell: Shell, hook: Hook) -> int:
     judged = judge_staged(shell.directory, shell.runtime())
     for one in judged:
         if one.folder and one.report.findings:
-            output.data(f"in {output.styled(one.folder)}:")
+            output.data(f"in {escape_line(one.folder)}:")
         TextTeller(output).findings(one.report.findings)
     exit_code = exit_code_of(judged)
     if exit_code:
@@ -59,9 +61,9 @@ def tell_of_move(shell: Shell, hook: Hook, arguments: Sequence[str]) -> int:
         output.warn(f"artlock cannot tell what data belongs here by now: {error.message}")
         return EXIT_OK
     for one in moved:
-        place = f" -C {one.folder}" if one.folder else ""
+        place = f" -C {shlex.quote(one.folder)}" if one.folder else ""
         show_changes(output, one.changes, rows=False)
-        output.say(f"hint: `artlock{place} sync` brings what is locked here")
+        output.say(f"hint: `artlock{escape_line(place)} sync` brings what is locked here")
     output.document(
         "git-hook",
         {

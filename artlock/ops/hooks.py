@@ -78,9 +78,10 @@ class Moved(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def install_hooks(start: Path) -> tuple[Path, ...]:
-    """Let git ask artlock before commits and after checkouts; all hooks, or none.
+    """Let git ask artlock before commits and after checkouts.
 
-    A hook that calls artlock already counts as installed, whatever else it does.
+    A hook that calls artlock already counts as installed, whatever else it does. Where one
+    is somebody's own, none is written.
 
     Returns:
         The hooks that were written.
