@@ -43,3 +43,27 @@ def configure(root: Path, settings: Sequence[tuple[str, str]]) -> list[str]:
             raise failure(answer, f"cannot set `{key}`")
         changed.append(key)
     return changed
+
+
+def unconfigure(root: Path, settings: Sequence[tuple[str, str]]) -> list[str]:
+    """Take settings out of one repository, and return the keys of those that went.
+
+    A setting that has another value by now is somebody's own, and stays.
+
+    Args:
+        root: A folder of the repository.
+        settings: Keys and values.
+
+    Raises:
+        GitError: git is absent, this is not a repository, or it cannot be written.
+    """
+    gone = []
+    for key, value in settings:
+        known = run_git(root, ["config", "--local", "--null", "--get-all", key])
+        if known.returncode != 0 or known.stdout != f"{value}\0".encode():
+            continue
+        answer = run_git(root, ["config", "--local", "--unset-all", key])
+        if answer.returncode != 0:
+            raise failure(answer, f"cannot take `{key}` away")
+        gone.append(key)
+    return gone

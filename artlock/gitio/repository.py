@@ -28,6 +28,7 @@ _SYMLINK = "120000"
 _OBJECT_NAME = re.compile(rb"[0-9a-f]{40,64}\n")
 _OUTSIDE = (b"not a git repository", b"must be run in a work tree")
 """How git says that there is no work tree here, in the language of ``LC_ALL=C``."""
+_UNSHALLOW = "a shallow clone may lack it: `git fetch --unshallow`"
 _INHERITED = frozenset(
     {
         "GIT_CEILING_DIRECTORIES",
@@ -113,6 +114,28 @@ def read_at(root: Path, revision: str, path: str) -> bytes | None:
     if answer.returncode != 0:
         raise failure(answer, f"cannot read `{path}` at `{revision}`")
     return answer.stdout
+
+
+def merge_base(root: Path, revision: str, other: str = "HEAD") -> str:
+    """Return the commit in which two revisions last were one.
+
+    Args:
+        root: A folder of the repository.
+        revision: Anything that names a commit.
+        other: Likewise.
+
+    Raises:
+        GitError: No such revision, no commit in common, git is absent, or this is not a
+            repository.
+    """
+    commit = _commit(root, revision)
+    answer = run_git(root, ["merge-base", commit, _commit(root, other)])
+    if answer.returncode == 0 and _OBJECT_NAME.fullmatch(answer.stdout):
+        return answer.stdout.decode("ascii").strip()
+    if answer.returncode == _ABSENT:
+        raise failure(answer, f"cannot tell where `{revision}` and `{other}` were one")
+    message = f"`{revision}` and `{other}` have no commit in common"
+    raise GitError(message, hint=_UNSHALLOW)
 
 
 def versions_of(root: Path, path: str, *, every_commit: bool) -> tuple[str, ...]:
@@ -201,7 +224,7 @@ def _commit(root: Path, revision: str) -> str:
 
 def _unknown(revision: str) -> GitError:
     message = f"git knows no revision `{revision}`"
-    return GitError(message, hint="a shallow clone may lack it: `git fetch --unshallow`")
+    return GitError(message, hint=_UNSHALLOW)
 
 
 def is_tracked(root: Path, path: str) -> bool:
@@ -244,6 +267,7 @@ def run_git(
     *,
     options: Sequence[str] = ("--literal-pathspecs",),
     stdin: bytes = b"",
+    index: str | None = None,
 ) -> subprocess.CompletedProcess[bytes]:
     """Run git in a folder, and return its answer, whatever it is.
 
@@ -252,6 +276,7 @@ def run_git(
         arguments: The command and what belongs to it.
         options: Of git itself.
         stdin: What it reads.
+        index: Another index than the repository's own.
 
     Raises:
         GitError: git is absent, cannot be run there, or took too long.
@@ -263,7 +288,7 @@ def run_git(
         return subprocess.run(  # noqa: S603 - a list, an absolute path, no shell
             command,
             cwd=folder,
-            env=_environment(),
+            env=_environment() | ({"GIT_INDEX_FILE": index} if index else {}),
             input=stdin,
             capture_output=True,
             timeout=_TIMEOUT_S,

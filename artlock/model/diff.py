@@ -15,7 +15,8 @@ class ChangeKind(StrEnum):
     """The letter of a change, as ``git diff --name-status`` writes it.
 
     ``V`` is a row whose size and tokens say that the bytes are the same, under another
-    version or with more or fewer tokens; ``S`` is an artifact whose declaration changed. An
+    version or with more or fewer tokens; ``R`` is one whose bytes were locked at another
+    path, or in another artifact; ``S`` is an artifact whose declaration changed. An
     artifact as a whole is added or deleted by an ``A`` or ``D`` with an empty path.
     """
 
@@ -23,6 +24,7 @@ class ChangeKind(StrEnum):
     DELETED = "D"
     MODIFIED = "M"
     VERSION = "V"
+    RENAMED = "R"
     DECLARATION = "S"
 
 
@@ -33,6 +35,8 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
         path: The row's path; empty for what concerns the artifact as a whole.
         old: The row before; ``None`` if it was added.
         new: The row after; ``None`` if it was deleted.
+        old_artifact: Where a renamed row was before; ``None`` for every other kind.
+        keys: Of a declaration: which keys are not what they were.
     """
 
     artifact: str
@@ -40,11 +44,17 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     kind: ChangeKind
     old: LockedObject | None = None
     new: LockedObject | None = None
+    old_artifact: str | None = None
+    keys: tuple[str, ...] = ()
 
     @property
     def bytes_delta(self) -> int:
         """Size after minus size before, in bytes."""
         return (self.new.size if self.new else 0) - (self.old.size if self.old else 0)
+
+    def concerns(self, artifact: str) -> bool:
+        """Tell whether a row of ``artifact``, or its declaration, is or was meant."""
+        return artifact in (self.artifact, self.old_artifact)
 
 
 def diff(old: Lockfile, new: Lockfile) -> tuple[Change, ...]:
@@ -66,7 +76,12 @@ def _artifact_diff(
     elif new is None:
         changes.append(Change(artifact=name, path="", kind=ChangeKind.DELETED))
     elif (old.declared, old.kind) != (new.declared, new.kind):
-        changes.append(Change(artifact=name, path="", kind=ChangeKind.DECLARATION))
+        keys = new.declared.changed_keys(old.declared)
+        if old.kind is not new.kind:
+            keys += ("kind",)
+        changes.append(
+            Change(artifact=name, path="", kind=ChangeKind.DECLARATION, keys=keys)
+        )
     return changes + diff_rows(name, old.objects if old else (), new.objects if new else ())
 
 

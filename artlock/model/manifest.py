@@ -113,6 +113,14 @@ class Declaration(msgspec.Struct, frozen=True, kw_only=True):
     rename: tuple[tuple[str, str], ...] = ()
     portable: bool = True
 
+    def changed_keys(self, before: Declaration) -> tuple[str, ...]:
+        """Return the keys, as people spell them, in which this differs from ``before``."""
+        return tuple(
+            field.replace("_", "-")
+            for field in self.__struct_fields__
+            if getattr(self, field) != getattr(before, field)
+        )
+
 
 class Artifact(msgspec.Struct, frozen=True, kw_only=True):
     """One ``[artifacts.<name>]`` table.

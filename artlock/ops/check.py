@@ -18,16 +18,24 @@ if TYPE_CHECKING:
 
 
 class Fault(StrEnum):
-    """What is wrong; each has an exit code of its own."""
+    """What is wrong; each has an exit code of its own.
+
+    ``ALTERED`` is a row that says of a version what neither the lockfile said before nor
+    its source says now. ``GONE`` and ``OVERWRITTEN`` mean as in ``DriftKind``. These three
+    are found in branches only (``ops/branch.py``).
+    """
 
     STALE = "stale"
     NOT_CANONICAL = "not-canonical"
     POLICY = "policy"
+    ALTERED = "altered"
+    GONE = "gone"
+    OVERWRITTEN = "overwritten"
 
     @property
     def exit_code(self) -> int:
-        """4 for a violation of policy, else 1."""
-        return EXIT_VIOLATION if self is Fault.POLICY else EXIT_NO
+        """4 where the policy is violated or a row cannot be true, else 1."""
+        return EXIT_VIOLATION if self in {Fault.POLICY, Fault.ALTERED} else EXIT_NO
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -37,12 +45,14 @@ class Finding(msgspec.Struct, frozen=True):
         artifact: Its name; empty if it concerns the whole file.
         text: What is wrong, as a phrase.
         hint: What mends it.
+        path: Of the row that it is about, or the first of them; empty for none.
     """
 
     fault: Fault
     artifact: str
     text: str
     hint: str
+    path: str = ""
 
 
 class CheckReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -97,10 +107,8 @@ def check(project: Project, *, require: Trust | None = None) -> CheckReport:
             findings.append(Finding(Fault.POLICY, artifact.name, problem, hint))
     for locked, rows in zip(lock.artifacts, found.tallies, strict=True):
         findings += [
-            Finding(Fault.POLICY, locked.name, problem, hint)
-            for problem, hint in problems_with_rows(
-                manifest.policy, locked, rows, require=require
-            )
+            Finding(Fault.POLICY, locked.name, short.text, short.hint, short.path)
+            for short in problems_with_rows(manifest.policy, locked, rows, require=require)
         ]
     return CheckReport(
         artifacts=len(lock.artifacts),

@@ -15,16 +15,14 @@ from artlock.errors import (
     EXIT_OK,
     AccessDeniedError,
     ArtlockError,
-    IntegrityError,
     ManifestError,
     ObjectNotFoundError,
     gravest,
 )
 from artlock.model.lock import Kind
 from artlock.model.objects import VersionId
-from artlock.model.verification import Verification
+from artlock.ops.comparing import holds_the_same, same_content
 from artlock.ops.observe import observe
-from artlock.ops.pins import pin_of
 from artlock.ops.rows import same_state
 from artlock.ops.sources import Sources
 
@@ -34,12 +32,10 @@ if TYPE_CHECKING:
     from artlock.model.lock import LockedArtifact, LockedObject
     from artlock.model.manifest import Artifact
     from artlock.model.objects import ObjectInfo
-    from artlock.model.tokens import Tokens
     from artlock.model.uri import Uri
     from artlock.ops.project import Project
     from artlock.stores.base import Store
 
-_LOCAL = frozenset({"file", ""})
 _PATIENCE_S = 2.0
 """How long an interruption waits for an answer that is on its way."""
 
@@ -195,13 +191,12 @@ class _Comparison:
                 return lost
             if info is None:
                 return DriftKind.DELETED
-            same = row.size == info.size and _same_content(row.tokens, info.tokens)
+            same = row.size == info.size and same_content(row.tokens, info.tokens)
             return DriftKind.SAME_BYTES if same else DriftKind.CHANGED
         if info is None:
             return DriftKind.GONE
-        if info.size in {None, row.size} and self._is_unchanged_without_version(row, info):
-            return None
-        return DriftKind.OVERWRITTEN
+        same = holds_the_same(row, info, self._store)
+        return None if same else DriftKind.OVERWRITTEN
 
     def _lost(self, row: LockedObject) -> DriftKind | None:
         """Ask for the locked version itself; a 403 is never read as "gone" (hazard 4.9)."""
@@ -226,27 +221,3 @@ class _Comparison:
     def _head(self, row: LockedObject) -> ObjectInfo:
         version = VersionId(row.version) if row.version else None
         return self._store.head(self._uris[row.path], version)
-
-    def _is_unchanged_without_version(self, row: LockedObject, info: ObjectInfo) -> bool:
-        if info.tokens.etag is None and row.tokens.etag is None:
-            if self._artifact.uri.scheme in _LOCAL:
-                return self._reads_the_same(row, info)
-            return not row.tokens.contradicts(info.tokens)
-        return _same_content(row.tokens, info.tokens)
-
-    def _reads_the_same(self, row: LockedObject, info: ObjectInfo) -> bool:
-        check = Verification(row.tokens, size=row.size, subject=str(info.uri))
-        try:
-            for chunk in self._store.read(pin_of(row, info.uri)):
-                check.update(chunk)
-            check.finish()
-        except IntegrityError:
-            return False
-        return True
-
-
-def _same_content(locked: Tokens, now: Tokens) -> bool:
-    """Tell whether nothing shows a difference: an equal etag will do, a weak one too."""
-    if locked.contradicts(now):
-        return False
-    return locked.agrees(now) or (locked.etag is not None and locked.etag == now.etag)

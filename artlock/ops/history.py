@@ -23,6 +23,7 @@ from artlock.gitio.repository import (
 )
 from artlock.model.diff import diff
 from artlock.model.lock import Kind, Lockfile
+from artlock.model.renames import with_renames
 from artlock.ops.project import LOCKFILE
 from artlock.ops.revisions import lockfile_at
 
@@ -86,7 +87,7 @@ def history(project: Project, name: str | None = None) -> Iterator[Entry]:
     for step in history_of(root, path):
         entry = _entry(step, read, is_cut=step.commit.name in cut)
         if name is not None:
-            kept = tuple(c for c in entry.changes if c.artifact == name)
+            kept = tuple(c for c in entry.changes if c.concerns(name))
             entry = replace(entry, changes=kept)
         if entry.changes or entry.problem or name is None:
             yield entry
@@ -192,7 +193,8 @@ def _entry(step: Step, read: Callable[[str], Lockfile], *, is_cut: bool) -> Entr
         parents = [Lockfile() if name is None else read(name) for name in step.before]
     except ArtlockError as error:
         return Entry(commit=step.commit, problem=str(error))
-    return Entry(commit=step.commit, changes=_new_in(parents, after))
+    changes = with_renames(_new_in(parents, after))
+    return Entry(commit=step.commit, changes=changes)
 
 
 def _new_in(parents: Sequence[Lockfile], after: Lockfile) -> tuple[Change, ...]:

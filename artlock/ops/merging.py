@@ -13,7 +13,7 @@ from artlock.formats.lockfile_merge import Markers, format_merge
 from artlock.formats.manifest import parse_manifest
 from artlock.fs.atomic import replace_file
 from artlock.fs.problems import raising
-from artlock.gitio.merging import configure, merged_commits
+from artlock.gitio.merging import configure, merged_commits, unconfigure
 from artlock.gitio.repository import read_at, work_tree
 from artlock.model.manifest import MergePolicy
 from artlock.model.merge import merge
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from artlock.model.lock import Lockfile
     from artlock.model.manifest import Manifest
 
-__all__ = ["Markers", "MergeReport", "install_driver", "merge_files"]
+__all__ = ["Markers", "MergeReport", "install_driver", "merge_files", "uninstall_driver"]
 
 _DRIVER = (
     "artlock git merge-driver %O %A %B --path %P --marker-size %L; code=$?; "
@@ -106,6 +106,17 @@ def install_driver(start: Path) -> tuple[list[str], bool]:
         WorkspaceError: ``.gitattributes`` cannot be written.
     """
     return configure(work_tree(start), _SETTINGS), add_attributes(start)
+
+
+def uninstall_driver(start: Path) -> list[str]:
+    """Take away the settings of ``install_driver``, and return their keys.
+
+    ``.gitattributes`` stays: it is everybody's, and does nothing without them.
+
+    Raises:
+        GitError: git is absent, this is not a repository, or it cannot be written.
+    """
+    return unconfigure(work_tree(start), _SETTINGS)
 
 
 def _atomic(folder: Path, sides: Sequence[Lockfile]) -> set[str]:

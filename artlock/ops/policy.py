@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import msgspec
 from msgspec.structs import replace
 
 from artlock.errors import PolicyError
@@ -18,6 +19,20 @@ if TYPE_CHECKING:
     from artlock.model.tokens import Trust
 
 _VERSIONING = "switch on versioning at the source and run `artlock update`, or drop the key"
+
+
+class Shortfall(msgspec.Struct, frozen=True, kw_only=True):
+    """In what the rows of an artifact fall short of the policy.
+
+    Attributes:
+        text: How many rows, and in what.
+        hint: The way out.
+        path: Of the first of these rows.
+    """
+
+    text: str
+    hint: str
+    path: str
 
 
 def problem_with_source(policy: Policy, artifact: Artifact) -> str | None:
@@ -50,8 +65,8 @@ def refuse_outside(policy: Policy, lock: Lockfile, artifacts: Iterable[Artifact]
 
 def problems_with_rows(
     policy: Policy, locked: LockedArtifact, rows: Tally, *, require: Trust | None = None
-) -> list[tuple[str, str]]:
-    """Return how an artifact falls short of the policy, and the way out, with counts.
+) -> list[Shortfall]:
+    """Return how an artifact falls short of the policy, with counts.
 
     Args:
         policy: What the manifest asks for.
@@ -71,12 +86,13 @@ def problems_with_rows(
             f"`{locked.name}`: {weak.number:,} of {rows.objects:,} objects have trust "
             f"below `{least}`, such as `{weak.first}` (`{trust}`)"
         )
-        problems.append((text, "run `artlock resolve --hash`"))
+        hint = "run `artlock resolve --hash`"
+        problems.append(Shortfall(text=text, hint=hint, path=weak.first))
     unversioned = rows.unversioned
     if policy.require_version_ids and unversioned.number:
         text = (
             f"`{locked.name}`: {unversioned.number:,} of {rows.objects:,} objects "
             f"have no version ID, such as `{unversioned.first}`"
         )
-        problems.append((text, _VERSIONING))
+        problems.append(Shortfall(text=text, hint=_VERSIONING, path=unversioned.first))
     return problems

@@ -315,12 +315,7 @@ def stale_reasons(manifest: Manifest, lock: Lockfile) -> list[tuple[str, str]]:
 
 
 def _difference(artifact: Artifact, locked: LockedArtifact) -> str:
-    now, then = artifact.declared, locked.declared
-    changed = [
-        field.replace("_", "-")
-        for field in now.__struct_fields__
-        if getattr(now, field) != getattr(then, field)
-    ]
+    changed = artifact.declared.changed_keys(locked.declared)
     if not changed:
         return f"locked as a {locked.kind}, declared otherwise"
     return f"declared with another {' and '.join(f'`{field}`' for field in changed)}"

@@ -23,6 +23,7 @@ from artlock.formats.lockfile import format_lockfile
 from artlock.model.diff import diff
 from artlock.model.lock import Kind, LockedArtifact, Lockfile
 from artlock.model.manifest import ChecksumPolicy
+from artlock.model.renames import with_renames
 from artlock.model.safety import check_artifact
 from artlock.model.tokens import Trust
 from artlock.ops.digesting import with_digests
@@ -140,7 +141,7 @@ def resolve(
         written = write and project.write_lockfile(lock, before=before)
     return Resolution(
         lock=lock,
-        changes=diff(repaired.lock, lock),
+        changes=with_renames(diff(repaired.lock, lock)),
         written=written,
         differs=format_lockfile(lock) != before,
         listed=tuple(run.listed),

@@ -8,9 +8,10 @@ import msgspec
 
 from artlock.formats.lockfile import parse_lockfile
 from artlock.formats.lockfile_changes import without_common_rows
-from artlock.gitio.repository import read_at, work_tree
+from artlock.gitio.repository import merge_base, read_at, work_tree
 from artlock.model.diff import diff
 from artlock.model.lock import Lockfile
+from artlock.model.renames import with_renames
 from artlock.ops.project import LOCKFILE
 from artlock.ops.surveys import survey_text
 
@@ -21,7 +22,11 @@ if TYPE_CHECKING:
 
 
 def compare(
-    project: Project, old: str | None = None, new: str | None = None
+    project: Project,
+    old: str | None = None,
+    new: str | None = None,
+    *,
+    from_merge_base: bool = False,
 ) -> tuple[Change, ...]:
     """Return what changed from one lockfile to another.
 
@@ -29,17 +34,33 @@ def compare(
         project: Where the lockfile lies.
         old: A git revision; ``None`` means ``HEAD``.
         new: A git revision; ``None`` means the working lockfile.
+        from_merge_base: Begin with the commit in which ``new``, or ``HEAD``, left ``old``.
 
     Raises:
         GitError: There is no git, no repository, or no such revision.
         LockfileError: A lockfile is not valid.
     """
+    if from_merge_base and old is not None:
+        old = merge_base(work_tree(project.root), old, new or "HEAD")
     before = _text_at(project, old or "HEAD")
     if new is not None:
         after = _text_at(project, new)
     else:
         after = _Text(project.lockfile_bytes(), LOCKFILE)
-    return diff(*_differing(before, after, project.runtime))
+    return with_renames(diff(*_differing(before, after, project.runtime)))
+
+
+def changed_rows(project: Project, revision: str) -> tuple[Lockfile, Lockfile]:
+    """Return the lockfile of a revision and the working one, without most common rows.
+
+    Rows that both have may be in both, where a lockfile is not canonical.
+
+    Raises:
+        GitError: There is no git, no repository, or no such revision.
+        LockfileError: A lockfile is not valid, or there is no working one.
+    """
+    after = _Text(project.locked_bytes(), LOCKFILE)
+    return _differing(_text_at(project, revision), after, project.runtime)
 
 
 class _Text(msgspec.Struct, frozen=True):

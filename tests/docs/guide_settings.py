@@ -1,5 +1,6 @@
 """Where each guide's commands run: what is there before, what happens meanwhile."""
 
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +26,7 @@ class Setting:
         before: Commands that run first.
         put: Bucket to objects that are put into it first.
         meanwhile: Deeds that happen right before a command of the page.
+        others: Commands of somebody else, right before a command of the page.
         signed: Whether the environment has credentials for S3.
         versioning: Of the buckets.
     """
@@ -32,6 +34,7 @@ class Setting:
     before: tuple[str, ...] = _STARTED
     put: Mapping[str, Mapping[str, bytes]] = field(default_factory=dict)
     meanwhile: Mapping[str, Callable[[SeaweedFS], object]] = field(default_factory=dict)
+    others: Mapping[str, str] = field(default_factory=dict)
     signed: bool = True
     versioning: Literal["Enabled"] | None = None
 
@@ -51,6 +54,10 @@ def _overwrite(s3: SeaweedFS) -> None:
 
 def _retrain(s3: SeaweedFS) -> None:
     s3.client().put_object(Bucket="models", Key="minilm/model.bin", Body=b"retrained")
+
+
+def _write_anew(s3: SeaweedFS) -> None:
+    s3.client().put_object(Bucket="team-numbers", Key="two.txt", Body=b"2222")
 
 
 def _expire_old(s3: SeaweedFS) -> None:
@@ -78,6 +85,28 @@ PAGES = {
     page.name: page
     for page in (ROOT / "README.md", *(ROOT / "docs" / "guides").glob("*.md"))
 }
+_BRANCH = (
+    *_LOCAL,
+    'artlock add "${PWD%/*}/source/" --name numbers',
+    "git add .",
+    "git commit -q -m First",
+    "git checkout -q -b change",
+    "mv ../source/one.txt ../source/uno.txt",
+    "printf 2222 > ../source/two.txt",
+    "artlock update",
+    "git commit -q -a -m Change",
+)
+_TOOLS = f'export PATH="$PATH:{Path(sys.executable).parent}"'
+"""Programs of the environment of the tests: pre-commit and prek."""
+_HOOKS = (
+    # Found on the path, for making an environment needs a package index.
+    f"mkdir ../hooks && sed 's/language: python/language: system/' "
+    f"'{ROOT}/.pre-commit-hooks.yaml' > ../hooks/.pre-commit-hooks.yaml",
+    "git -C ../hooks init -q && git -C ../hooks add . && git -C ../hooks commit -qm hooks",
+    "git -C ../hooks tag v1.0",
+    "printf 'repos:\n- repo: ../hooks\n  rev: v1.0\n  hooks: [{id: artlock-check}]\n' "
+    "> .pre-commit-config.yaml",
+)
 SETTINGS = {
     "README.md": Setting(
         before=('export AWS_ENDPOINT_URL_S3="$ENDPOINT"', "git init -q -b main ."),
@@ -173,6 +202,50 @@ SETTINGS = {
             "git commit -q -a -m Mine",
         )
     ),
+    "check-before-each-commit.md": Setting(
+        before=(
+            _TOOLS,
+            *_LOCAL,
+            'artlock add "${PWD%/*}/source/one.txt" --name first',
+            *_HOOKS,
+            "git add .",
+            "git commit -q -m First",
+            "pre-commit run --all-files; prek run --all-files",
+        )
+    ),
+    "check-in-github-actions.md": Setting(
+        before=(
+            'export AWS_ENDPOINT_URL_S3="$ENDPOINT"',
+            *_STARTED,
+            "artlock add s3://team-numbers/ --name numbers",
+            "git add .",
+            "git commit -q -m First",
+        ),
+        put={"team-numbers": {"one.txt": b"one", "two.txt": b"two"}},
+        meanwhile={"artlock update": _write_anew},
+        versioning="Enabled",
+    ),
+    "check-in-gitlab-ci.md": Setting(before=_BRANCH),
+    "join-a-project.md": Setting(
+        before=(
+            *_LOCAL,
+            'artlock add "${PWD%/*}/source/" --name numbers',
+            "git add .",
+            "git commit -q -m First",
+            "git clone -q --bare . ../origin.git",
+            "mkdir ../you",
+            "cd ../you",
+        ),
+        others={
+            "artlock status --remote": "printf three > ../../source/three.txt; "
+            "printf 2222 > ../../source/two.txt",
+            "git merge -q origin/main": "rm ../../source/three.txt; "
+            "printf 33333 > ../../source/two.txt; "
+            "cd ../../project; artlock update -q; git commit -q -a -m Theirs; "
+            "git push -q ../origin.git main; cd ../you/project; git fetch -q; "
+            "printf three > ../../source/three.txt",
+        },
+    ),
     "review-a-lockfile-change.md": Setting(
         before=(
             *_LOCAL,
@@ -217,6 +290,8 @@ def prepared(
         deed = setting.meanwhile.get(command)
         if deed is not None:
             deed(s3)
+        if command in setting.others:
+            session.run(setting.others[command])
         return session.run(command)
 
     return run

@@ -24,7 +24,7 @@ SUMMARIES = {
     "digest": "Print the content digest and the pin digest.",
     "cache": "Look at the cache, check it, make room.",
     "gc": "Remove what no project needs from the cache.",
-    "git": "Let git merge lockfiles by artifact and path.",
+    "git": "Let git merge lockfiles by artifact and path, and check commits.",
     "trust": "Trust this project's endpoints and identities.",
     "doctor": "Tell what this machine can reach, and what is missing.",
     "fmt": "Write both files in canonical form.",

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from artlock.cli.hooking import judge_commit, tell_of_move
 from artlock.cli.options import command, option
 from artlock.cli.output import count, escape_line
 from artlock.errors import EXIT_NO, EXIT_OK
+from artlock.model.hooks import Hook
 
 if TYPE_CHECKING:
     from artlock.cli.options import Shell
@@ -22,28 +24,43 @@ _FILE = click.Path(path_type=Path)
 
 @click.group("git")
 def git() -> None:
-    """Let git merge lockfiles by artifact and path."""
+    """Let git merge lockfiles by artifact and path, and check what is committed."""
 
 
 @command("install")
-def install(shell: Shell) -> int:
+@option(
+    "--hooks",
+    is_flag=True,
+    help="Also check what is committed, and tell when a checkout has other data.",
+)
+def install(shell: Shell, hooks: bool) -> int:  # noqa: FBT001 - a flag
     """Let git ask artlock when it merges artifacts.lock.
 
     Writes git's own settings of this repository, which are not committed, and adds lines
-    to .gitattributes, which is. Everybody who clones runs it once.
+    to .gitattributes, which is. Everybody who clones runs it once. A hook that is there
+    already is never written over.
     """
-    from artlock.ops.merging import install_driver  # noqa: PLC0415 - not for --help
+    from artlock.ops.hooks import install_hooks  # noqa: PLC0415 - not for --help
+    from artlock.ops.merging import install_driver  # noqa: PLC0415 - likewise
     from artlock.ops.project import find_root  # noqa: PLC0415 - likewise
 
-    settings, has_attributes = install_driver(find_root(shell.directory))
+    root = find_root(shell.directory)
+    # First, because they may be refused.
+    written = [str(path) for path in install_hooks(root)] if hooks else []
+    settings, has_attributes = install_driver(root)
     output = shell.output
-    output.document("git-install", {"settings": settings, "attributes": has_attributes})
+    output.document(
+        "git-install",
+        {"settings": settings, "attributes": has_attributes, "hooks": written},
+    )
     for key in settings:
         output.data(f"set {key}")
+    for path in written:
+        output.data(f"wrote {output.styled(_from_here(path))}")
     if has_attributes:
         output.data("wrote .gitattributes")
         output.say("hint: commit `.gitattributes`")
-    if not settings and not has_attributes:
+    if not settings and not has_attributes and not written:
         output.say("Installed already")
     if shutil.which("artlock") is None:
         output.say(
@@ -51,6 +68,48 @@ def install(shell: Shell) -> int:
             "it merges lines"
         )
     return EXIT_OK
+
+
+@command("uninstall")
+def uninstall(shell: Shell) -> int:
+    """Take away what install wrote: git's settings, and hooks that nobody changed.
+
+    .gitattributes stays; its lines do nothing without the settings.
+    """
+    from artlock.ops.hooks import uninstall_hooks  # noqa: PLC0415 - not for --help
+    from artlock.ops.merging import uninstall_driver  # noqa: PLC0415 - likewise
+
+    settings = uninstall_driver(shell.directory)
+    found = uninstall_hooks(shell.directory)
+    output = shell.output
+    content = {
+        "settings": settings,
+        "hooks": [str(hook) for hook in found.hooks],
+        "kept": [str(path) for path in found.kept],
+    }
+    output.document("git-uninstall", content)
+    for what in (*settings, *found.hooks):
+        output.data(f"removed {what}")
+    for path in found.kept:
+        output.warn(f"`{path}` has lines of its own and stays; take out what calls artlock")
+    if not settings and not found.hooks:
+        output.say("Nothing was installed")
+    return EXIT_OK
+
+
+@command("hook")
+@click.argument("name", type=click.Choice([str(hook) for hook in Hook]), metavar="HOOK")
+@click.argument("arguments", nargs=-1)
+def hook(shell: Shell, name: str, arguments: tuple[str, ...]) -> int:
+    """Do what one of git's hooks is for; git calls this, with ARGUMENTS of its own.
+
+    Before a commit, judges each project of which something is staged, as it is staged, with
+    the exit codes of `artlock check`. After a checkout, merge or rebase, tells what the
+    lockfiles have otherwise by now, and always exits 0.
+    """
+    if Hook(name).may_refuse:
+        return judge_commit(shell, Hook(name))
+    return tell_of_move(shell, Hook(name), arguments)
 
 
 @command("merge-driver")
@@ -99,6 +158,12 @@ def merge_driver(
     return EXIT_OK if report.is_clean else EXIT_NO
 
 
+def _from_here(path: str) -> str:
+    """Return a path as one from the current folder, if it is below."""
+    here = Path.cwd()
+    return str(Path(path).relative_to(here)) if Path(path).is_relative_to(here) else path
+
+
 def _tell(output: Output, path: Path, report: MergeReport) -> None:
     """Say what git does not: it prints this above its own word on the conflict."""
     name = escape_line(str(path))
@@ -111,5 +176,5 @@ def _tell(output: Output, path: Path, report: MergeReport) -> None:
         )
 
 
-for _command in (install, merge_driver):
+for _command in (install, uninstall, hook, merge_driver):
     git.add_command(_command)

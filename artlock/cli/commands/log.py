@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from artlock.cli.commands.diff import change_json, show_changes
+from artlock.cli.changes import change_json, show_changes
 from artlock.cli.options import command, option
 from artlock.cli.output import escape_line, safe
 from artlock.errors import EXIT_OK

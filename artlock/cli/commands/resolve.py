@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from artlock.cli.commands.diff import change_json, show_changes
+from artlock.cli.changes import change_json, show_changes
 from artlock.cli.options import command, option
 from artlock.cli.output import count, human_size
 from artlock.errors import EXIT_NO, EXIT_OK

@@ -51,14 +51,15 @@ def status(shell: Shell, names: tuple[str, ...], remote: bool, porcelain: bool) 
         from artlock.ops.drift import find_drift  # noqa: PLC0415 - rarely asked
 
         drift = find_drift(project, names)
-        content |= show_drift(output, drift)
+        show_drift(output, drift)
+        content |= {"drift": drift_json(drift), "errors": failures_json(drift.errors)}
         exit_code = gravest((exit_code, drift.exit_code))
     output.document("status", {**content, "clean": exit_code == EXIT_OK})
     return exit_code
 
 
-def show_drift(output: Output, report: DriftReport) -> dict[str, object]:
-    """Print a drift report and return what ``--json`` says of it."""
+def show_drift(output: Output, report: DriftReport) -> None:
+    """Print a drift report."""
     for drift in report.drifts:
         output.data(f"{drift.kind}: {output.styled(f'{drift.artifact}/{drift.path}')}")
     for error in report.errors:
@@ -74,13 +75,14 @@ def show_drift(output: Output, report: DriftReport) -> dict[str, object]:
         output.say("hint: `artlock update --dry-run` shows what would change")
     elif not report.errors:
         output.say(f"Sources are as locked: {count(report.objects, 'object')}")
-    return {
-        "drift": [
-            {"artifact": d.artifact, "path": d.path, "kind": str(d.kind), "uri": d.uri}
-            for d in report.drifts
-        ],
-        "errors": failures_json(report.errors),
-    }
+
+
+def drift_json(report: DriftReport) -> list[dict[str, object]]:
+    """Return what ``--json`` says of drifts."""
+    return [
+        {"artifact": d.artifact, "path": d.path, "kind": str(d.kind), "uri": d.uri}
+        for d in report.drifts
+    ]
 
 
 def failures_json(errors: Iterable[ArtlockError]) -> list[dict[str, object]]:

@@ -6,7 +6,13 @@ import pytest
 
 from artlock.errors import GitError
 from artlock.gitio import repository
-from artlock.gitio.repository import is_ignored, is_tracked, read_at, repository_root
+from artlock.gitio.repository import (
+    is_ignored,
+    is_tracked,
+    merge_base,
+    read_at,
+    repository_root,
+)
 
 
 def git(folder: Path, *arguments: str) -> str:
@@ -230,3 +236,23 @@ def test_no_lock_is_taken_and_nobody_is_asked(monkeypatch: pytest.MonkeyPatch) -
     assert environment["GIT_TERMINAL_PROMPT"] == "0"
     assert environment["LC_ALL"] == "C"
     assert environment["GIT_CONFIG_COUNT"] == "0"
+
+
+def test_where_a_branch_left_another_is_found(root: Path) -> None:
+    began = git(root, "rev-parse", "HEAD").strip()
+    git(root, "checkout", "--quiet", "-b", "branch")
+    git(root, "commit", "--quiet", "--allow-empty", "--message", "mine")
+    git(root, "checkout", "--quiet", "main")
+    git(root, "commit", "--quiet", "--allow-empty", "--message", "theirs")
+    git(root, "checkout", "--quiet", "branch")
+    assert merge_base(root, "main") == began
+    assert merge_base(root, "main", "branch") == began
+    assert merge_base(root, "v1.0") == git(root, "rev-parse", "v1.0").strip()
+    git(root, "checkout", "--quiet", "--orphan", "alone")
+    with pytest.raises(GitError, match="no revision `HEAD`"):
+        merge_base(root, "main")
+    git(root, "commit", "--quiet", "--message", "alone")
+    with pytest.raises(GitError, match="no commit in common"):
+        merge_base(root, "main")
+    with pytest.raises(GitError, match="no revision `nowhere`"):
+        merge_base(root, "nowhere")

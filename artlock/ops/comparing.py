@@ -1,0 +1,52 @@
+"""Whether what a store shows of an object is what a row says."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from artlock.errors import IntegrityError
+from artlock.model.verification import Verification
+from artlock.ops.pins import pin_of
+
+if TYPE_CHECKING:
+    from artlock.model.lock import LockedObject
+    from artlock.model.objects import ObjectInfo
+    from artlock.model.tokens import Tokens
+    from artlock.stores.base import Store
+
+_LOCAL = frozenset({"file", ""})
+
+
+def same_content(locked: Tokens, now: Tokens) -> bool:
+    """Tell whether nothing shows a difference: an equal etag will do, a weak one too."""
+    if locked.contradicts(now):
+        return False
+    return locked.agrees(now) or (locked.etag is not None and locked.etag == now.etag)
+
+
+def holds_the_same(row: LockedObject, info: ObjectInfo, store: Store) -> bool:
+    """Tell whether an object that has no version still is what was locked, by all it shows.
+
+    Objects in shared storage have nothing but their bytes, so those of equal size are read.
+
+    Raises:
+        StoreError: They cannot be read.
+    """
+    if info.size not in {None, row.size}:
+        return False
+    if info.tokens.etag is None and row.tokens.etag is None:
+        if info.uri.scheme in _LOCAL:
+            return _reads_the_same(row, info, store)
+        return not row.tokens.contradicts(info.tokens)
+    return same_content(row.tokens, info.tokens)
+
+
+def _reads_the_same(row: LockedObject, info: ObjectInfo, store: Store) -> bool:
+    check = Verification(row.tokens, size=row.size, subject=str(info.uri))
+    try:
+        for chunk in store.read(pin_of(row, info.uri)):
+            check.update(chunk)
+        check.finish()
+    except IntegrityError:
+        return False
+    return True
