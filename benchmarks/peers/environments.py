@@ -10,6 +10,7 @@ import re
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 _ROOT = Path(__file__).parents[2]
@@ -38,16 +39,24 @@ def pinned_version(peer: str) -> str:
 
 def make_environments() -> None:
     """Install the peers whose environment is not as it is pinned; tell those that fail."""
-    for peer in NAMES:
-        if not _is_made(peer):
-            print(
-                f"installing {peer} into {_ENVIRONMENTS.relative_to(_ROOT)} ...", flush=True
-            )
-            try:
-                _make(peer)
-            except subprocess.CalledProcessError as error:
-                tail = error.stderr.decode(errors="replace").strip().splitlines()[-1:]
-                print(f"{peer} could not be installed: {''.join(tail)}", flush=True)
+    missing = [peer for peer in NAMES if not _is_made(peer)]
+    if missing:
+        folder = _ENVIRONMENTS.relative_to(_ROOT)
+        print(f"installing {', '.join(missing)} into {folder} ...", flush=True)
+    # Half of it is waiting, for the network and for the disk.
+    with ThreadPoolExecutor(len(NAMES)) as pool:
+        for problem in filter(None, pool.map(_problem_with, missing)):
+            print(problem, flush=True)
+
+
+def _problem_with(peer: str) -> str:
+    """Install a peer; return why that failed, or nothing."""
+    try:
+        _make(peer)
+    except subprocess.CalledProcessError as error:
+        tail = error.stderr.decode(errors="replace").strip().splitlines()[-1:]
+        return f"{peer} could not be installed: {''.join(tail)}"
+    return ""
 
 
 def _make(peer: str) -> None:
