@@ -22,7 +22,7 @@ ONLY ?=
 COVERED := artlock/model/*,artlock/formats/*,artlock/cache/*,artlock/fs/*
 
 .DELETE_ON_ERROR:
-.PHONY: help venv test covered check fix demo bench bench-full nginx torture wheel constraints clean
+.PHONY: help venv tools test covered check fix demo bench bench-full nginx torture wheel constraints clean
 
 help: ## Say what the verbs do
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1|\2/p' Makefile | awk -F'|' '{ printf "make %-12s %s\n", $$1, $$2 }'
@@ -39,7 +39,17 @@ $(VENV)/editable: $(VENV)/pinned pyproject.toml
 	$(PIP) install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
-test: venv ## Run the tests with branch coverage
+tools: build/tools/made ## Install what exports and imports are tested with
+
+# bagit has no wheel from 1.9 on, and asks for pkg_resources, which setuptools has until 80.
+# jsonpath-rw never had one: it is built, with the setuptools that is pinned.
+build/tools/made: tests/tools.txt | venv
+	$(PYTHON) -m venv --clear --without-pip build/tools
+	$(BIN)/uv pip install $(PINNED) --no-binary jsonpath-rw --no-build-isolation-package jsonpath-rw \
+	  --no-deps --python build/tools --requirement tests/tools.txt
+	@touch $@
+
+test: venv tools ## Run the tests with branch coverage
 	$(BIN)/python -m pytest --numprocesses 2 --cov --cov-report=
 	@$(MAKE) --no-print-directory covered
 
@@ -100,7 +110,10 @@ constraints: venv ## Pin anew after a change of pyproject.toml; UPGRADE=1 moves 
 	    --python-version 3.11 $(if $(UPGRADE),--upgrade) --custom-compile-command 'make constraints' \
 	    --output-file benchmarks/peers/$$peer.txt benchmarks/peers/$$peer.in || exit; \
 	done
-	! grep -nE '://|^/|[ =]/' constraints.txt benchmarks/peers/*.txt
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url \
+	  --python-version 3.11 $(if $(UPGRADE),--upgrade) --custom-compile-command 'make constraints' \
+	  --output-file tests/tools.txt tests/tools.in
+	! grep -nE '://|^/|[ =]/' constraints.txt benchmarks/peers/*.txt tests/tools.txt
 
 clean: ## Remove what the verbs made
 	rm -rf $(VENV) build dist .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache

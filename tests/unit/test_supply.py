@@ -11,7 +11,7 @@ PIN = re.compile(r"([a-z0-9._-]+)==\S+")
 HASH = re.compile(r"--hash=sha256:[0-9a-f]{64}")
 
 
-PEERS = sorted((ROOT / "benchmarks" / "peers").glob("*.in"))
+PEERS = sorted((*ROOT.glob("benchmarks/peers/*.in"), ROOT / "tests" / "tools.in"))
 
 
 def pinned(path: Path = ROOT / "constraints.txt") -> dict[str, str]:
@@ -34,7 +34,7 @@ def test_5_28_every_distribution_has_one_version_and_hashes() -> None:
 
 
 @pytest.mark.parametrize("asked", PEERS, ids=lambda path: path.stem)
-def test_5_28_the_environments_of_peers_too(asked: Path) -> None:
+def test_5_28_the_environments_of_peers_and_tools_too(asked: Path) -> None:
     pins = pinned(asked.with_suffix(".txt"))
     names = {re.split(r"\W", name)[0] for name in asked.read_text("utf-8").split()}
     assert names - {re.split(r"\W", name)[0] for name in pins} == set()
