@@ -30,6 +30,8 @@ _COMMANDS = (
     "rm data/numbers/one.txt",
     "artlock verify --repair --json",
     "artlock digest --json",
+    "artlock export csv --output ../rows.csv --json",
+    "artlock export jsonl",
     "artlock fmt --check --json",
     "artlock git install --json; artlock git install --hooks --json",
     "echo '# more' >> artifacts.toml; git add artifacts.toml",

@@ -8,6 +8,7 @@ from typing import Literal
 
 from testbed.seaweedfs import SeaweedFS
 from tests.docs.transcripts import Session
+from tests.programs import TOOLS
 
 _STARTED = ("git init -q -b main .", "artlock init --name project")
 _LOCAL = (
@@ -29,6 +30,7 @@ class Setting:
         others: Commands of somebody else, right before a command of the page.
         signed: Whether the environment has credentials for S3.
         versioning: Of the buckets.
+        needs: Programs of ``make tools`` that the page uses.
     """
 
     before: tuple[str, ...] = _STARTED
@@ -37,6 +39,7 @@ class Setting:
     others: Mapping[str, str] = field(default_factory=dict)
     signed: bool = True
     versioning: Literal["Enabled"] | None = None
+    needs: tuple[str, ...] = ()
 
     def variables(self, s3: SeaweedFS) -> dict[str, str]:
         """Return the environment of the page's reader."""
@@ -180,6 +183,24 @@ SETTINGS = {
         put={"public": {"stations/list.csv": b"station\n1\n"}},
         signed=False,
     ),
+    "leave-artlock.md": Setting(
+        before=(
+            'export AWS_ENDPOINT_URL_S3="$ENDPOINT"',
+            *_STARTED,
+            "artlock add s3://leaving/minilm/ --name encoder --hash",
+            "git add .",
+            "git commit -q -m First",
+            "artlock sync",
+        ),
+        put={
+            "leaving": {
+                "minilm/config.json": b'{"layers": 6}\n',
+                "minilm/model.bin": b"weights" * 1000,
+            }
+        },
+        versioning="Enabled",
+        needs=("aws",),
+    ),
     "merge-two-branches.md": Setting(
         before=(
             *_LOCAL,
@@ -283,6 +304,8 @@ def prepared(
             s3.create_bucket(bucket, setting.versioning)
         for key, body in objects.items():
             client.put_object(Bucket=bucket, Key=key, Body=body)
+    for name in setting.needs:
+        session.run(f"ln -s {TOOLS / name} ../bin/{name}")
     for command in setting.before:
         session.run(command)
 

@@ -10,6 +10,8 @@ After the first ``-- NAME --`` line come files that are written before the first
 ``process artlock ARGS``             runs in a process of its own; also ``exits N process``
 ``interrupts artlock ARGS``          the same, with SIGINT in the middle of its first read
 ``git ARGS``                         runs git; also ``exits N git``
+``shell LINE``                       runs a line of shell; also ``exits N shell``
+``needs aws``                        puts it on the path of ``shell``; skipped without it
 ``stdout has|lacks|is TEXT``         about the last command; ``stderr`` likewise
 ``stdout empty``                     likewise for ``stderr``
 ``stdout cmp FILE``                  is the text of the file, with variables in place
@@ -85,7 +87,7 @@ from artlock.stores.http import HttpStore
 from artlock.stores.transfer import clients
 from testbed.faults import Fault, s3_error
 from tests.defaults import set_default
-from tests.programs import REPOSITORY, path_with_artlock
+from tests.programs import REPOSITORY, path_with_artlock, tool
 from tests.scripts.places import S3, Buckets, Places, interrupting
 
 _SECTION = re.compile(r"^-- (\S+) --$", re.MULTILINE)
@@ -210,8 +212,8 @@ class Transcript:
         if verb == "exits":
             code, _, rest = rest.partition(" ")
             verb, _, rest = rest.partition(" ")
-            if verb == "git":
-                self._do_git(rest, expected=int(code))
+            if verb in {"git", "shell"}:
+                getattr(self, f"_do_{verb}")(rest, expected=int(code))
             else:
                 self._command(verb, rest, expected=int(code))
         elif verb in {"artlock", "process"}:
@@ -300,6 +302,16 @@ class Transcript:
         )
         self.result = Result(f"git {rest}", done.returncode, done.stdout, done.stderr)
         assert done.returncode == expected, f"exit code is not {expected}"
+
+    def _do_shell(self, rest: str, *, expected: int = 0) -> None:
+        done = subprocess.run(
+            ["/bin/sh", "-c", rest], capture_output=True, text=True, check=False
+        )
+        self.result = Result(rest, done.returncode, done.stdout, done.stderr)
+        assert done.returncode == expected, f"exit code is not {expected}"
+
+    def _do_needs(self, rest: str) -> None:
+        (self.folder / "bin" / rest).symlink_to(tool(rest))
 
     # What a command said.
 

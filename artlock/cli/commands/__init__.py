@@ -22,6 +22,7 @@ SUMMARIES = {
     "ls": "List what is locked.",
     "verify": "Read bytes again and compare them with the lockfile.",
     "digest": "Print the content digest and the pin digest.",
+    "export": "Print what is locked in a form that needs no artlock.",
     "cache": "Look at the cache, check it, make room.",
     "gc": "Remove what no project needs from the cache.",
     "git": "Let git merge lockfiles by artifact and path, and check commits.",
@@ -69,6 +70,8 @@ def load(name: str) -> click.Command | None:
             from artlock.cli.commands.verify import verify as found
         case "digest":
             from artlock.cli.commands.digest import digest as found
+        case "export":
+            from artlock.cli.commands.export import export as found
         case "cache":
             from artlock.cli.commands.cache import cache as found
         case "gc":

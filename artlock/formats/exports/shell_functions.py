@@ -1,0 +1,209 @@
+"""The fixed parts of the script that ``shell.py`` writes; POSIX shell (IEEE 1003.1).
+
+Without ``set -e``, which a call behind ``&&`` or ``||`` suspends: every command whose
+failure counts says itself what becomes of it.
+"""
+
+from __future__ import annotations
+
+HEAD = """\
+#!/bin/sh
+# Rebuilds @FILES@ files (@SIZE@ bytes) as they were locked, from their sources and without
+# artlock. `artlock export sh` wrote it.
+#
+#     sh THIS_SCRIPT [FOLDER]      into the current folder if none is named
+#
+# It needs, as far as they occur below: aws for S3, curl for Google Cloud Storage and the
+# web; and to compare bytes b3sum or Python's blake3, sha256sum, sha512sum or shasum, md5sum
+# or openssl. Credentials are those that aws has; for Google a token in GCS_TOKEN, else the
+# one that gcloud gives, else none.
+#
+# A file that is there and holds is kept, so the script may be run again after a failure. It
+# stops at the first file that does not hold; what is wrong never gets its final name.
+# It exits with 0 if all is there, 1 if another file is in the way, 2 if a program is
+# missing, 3 if a source fails, 4 if bytes are wrong.
+
+set -u
+export AWS_PAGER=
+
+say() { printf '%s\\n' "$*" >&2; }
+stop() { code=$1; shift; say "stopped: $*"; exit "$code"; }
+leave() {
+  code=$?
+  rm -f -- "$part"
+  if [ "$code" -eq 0 ] && [ -z "$finished" ]; then
+    say 'stopped: the script is cut short'
+    exit 3
+  fi
+}
+has() { command -v "$1" >/dev/null 2>&1; }
+
+here=$(pwd)
+part=.artlock-part
+fetched=0 kept=0 unproved=0 finished=
+mkdir -p -- "${1:-.}" && cd -- "${1:-.}" || exit 3
+trap leave EXIT
+trap 'exit 130' INT TERM
+
+# What computes a digest of its input; where no program can, there is no such function.
+"""
+
+SUMS = {
+    "blake3": """\
+if has b3sum; then sum_blake3() { b3sum; }
+elif python3 -c 'import blake3' 2>/dev/null; then
+  sum_blake3() { python3 -c 'import blake3, sys
+h = blake3.blake3()
+while piece := sys.stdin.buffer.read(1 << 20): h.update(piece)
+print(h.hexdigest())'; }
+fi
+""",
+    "sha256": """\
+if has sha256sum; then sum_sha256() { sha256sum; }
+elif has shasum; then sum_sha256() { shasum -a 256; }
+fi
+""",
+    "sha512": """\
+if has sha512sum; then sum_sha512() { sha512sum; }
+elif has shasum; then sum_sha512() { shasum -a 512; }
+fi
+""",
+    "md5": """\
+if has md5sum; then sum_md5() { md5sum; }
+elif has openssl; then sum_md5() { openssl md5 -r; }
+fi
+""",
+}
+"""For each algorithm the lines that look for a program."""
+
+TAIL = """\
+
+# can_compare TOKENS: whether one of them can be computed here, or there is none.
+can_compare() {
+  [ -z "$1" ] && return
+  for token in $1; do has "sum_${token%%:*}" && return; done
+  return 1
+}
+
+# holds FILE SIZE TOKENS: whether it has that size and the strongest token that can be
+# computed here; `wanted` and `found` tell the difference.
+holds() {
+  wanted="$2 bytes" found="$(($(wc -c <"$1"))) bytes"
+  [ "$found" = "$wanted" ] || return
+  for token in $3; do
+    has "sum_${token%%:*}" || continue
+    found=$("sum_${token%%:*}" <"$1") || return
+    wanted=$token found=${token%%:*}:${found%% *}
+    [ "$found" = "$wanted" ]
+    return
+  done
+}
+
+# is_there FILE SIZE TOKENS: whether nothing has to be done for it.
+is_there() {
+  can_compare "$3" ||
+    stop 2 "nothing here can compute one of: $3 (get a program, or export with --sha256)"
+  [ -n "$3" ] || unproved=$((unproved + 1))
+  if [ -e "$1" ] || [ -L "$1" ]; then
+    [ -f "$1" ] && holds "$@" || stop 1 "$1 is there with other content; move it away"
+    kept=$((kept + 1))
+    return
+  fi
+  case $1 in
+    */*) mkdir -p -- "${1%/*}" || stop 3 "there can be no folder for $1" ;;
+  esac
+  return 1
+}
+
+# take FILE SIZE TOKENS: name what has come, if it holds.
+take() {
+  [ -f "$part" ] || : >"$part"
+  holds "$part" "$2" "$3" || stop 4 "$1: wanted $wanted, found $found"
+  mv -- "$part" "$1" || stop 3 "$1 cannot be written"
+  fetched=$((fetched + 1))
+}
+
+# ask OPTIONS ADDRESS: the bytes as they are stored.
+ask() {
+  curl --fail --silent --show-error --location --globoff --path-as-is \\
+    --proto '=http,https' --connect-timeout 30 --retry 3 --output "$part" "$@"
+}
+
+# google [anonymously] OPTIONS ADDRESS: the token goes to curl where no list of processes
+# shows it, and neither to an emulator nor over a connection without encryption.
+google() {
+  token=
+  if [ "$1" = anonymously ]; then shift
+  elif [ -z "${STORAGE_EMULATOR_HOST-}" ]; then
+    token=${GCS_TOKEN-$(gcloud auth print-access-token 2>/dev/null)}
+  fi
+  case $token$service in
+    ?*https://*)
+      printf 'header = "Authorization: Bearer %s"\\n' "$token" |
+        ask --config - --header 'Accept-Encoding: gzip' "$@" ;;
+    *) ask --header 'Accept-Encoding: gzip' "$@" ;;
+  esac
+}
+
+# s3 FILE SIZE TOKENS BUCKET KEY [OPTIONS]
+s3() {
+  is_there "$1" "$2" "$3" && return
+  file=$1 size=$2 tokens=$3 bucket=$4 key=$5
+  shift 5
+  reach --bucket "$bucket" --key "$key" "$@" "$part" >/dev/null || stop 3 "$file: S3 failed"
+  take "$file" "$size" "$tokens"
+}
+
+# s3_odd FILE SIZE TOKENS BUCKET KEY [OPTIONS]: of a key that cannot be an argument. It has
+# escapes for printf, and aws reads it from its input.
+s3_odd() {
+  is_there "$1" "$2" "$3" && return
+  file=$1 size=$2 tokens=$3 bucket=$4 key=$5
+  shift 5
+  printf %b "$key" |
+    reach --bucket "$bucket" --key file:///dev/stdin "$@" "$part" >/dev/null ||
+    stop 3 "$file: S3 failed"
+  take "$file" "$size" "$tokens"
+}
+
+# gcs FILE SIZE TOKENS ADDRESS: without a service it is Google's, or that of an emulator.
+gcs() {
+  is_there "$1" "$2" "$3" && return
+  service=${4%%/storage/*} path=/storage/${4#*/storage/}
+  : "${service:=${STORAGE_EMULATOR_HOST:-https://storage.googleapis.com}}"
+  case $service in
+    *://*) ;;
+    *) service=http://$service ;;
+  esac
+  reach "${service%/}$path" || stop 3 "$1: Google Cloud Storage failed"
+  take "$1" "$2" "$3"
+}
+
+# web FILE SIZE TOKENS ADDRESS [OPTIONS]
+web() {
+  is_there "$1" "$2" "$3" && return
+  file=$1 size=$2 tokens=$3
+  shift 3
+  reach --header 'Accept-Encoding: identity' "$@" || stop 3 "$file: the web failed"
+  take "$file" "$size" "$tokens"
+}
+
+# copy FILE SIZE TOKENS SOURCE: a source that is no absolute path is from where this began.
+copy() {
+  is_there "$1" "$2" "$3" && return
+  case $4 in
+    /*) source=$4 ;;
+    *) source=$here/$4 ;;
+  esac
+  cp -- "$source" "$part" || stop 3 "$1: $source cannot be read"
+  take "$1" "$2" "$3"
+}
+
+# finish FILES: the last line; without it the script ends as one that is cut short.
+finish() {
+  [ $((fetched + kept)) -eq "$1" ] || stop 3 "not all of $1 files were asked for"
+  finished=yes
+  say "all $1 files are there: $fetched fetched, $kept kept"
+  [ "$unproved" -eq 0 ] || say "of $unproved of them only the size was compared"
+}
+"""
