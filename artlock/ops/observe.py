@@ -83,7 +83,12 @@ def _single(artifact: Artifact, store: Store) -> ObjectInfo | None:
     if declared.as_of is not None:
         moment = datetime.fromisoformat(declared.as_of)
         listed = store.scan(artifact.uri, as_of=moment)
-        return next((info for info in listed if info.uri == artifact.uri), None)
+        then = next((info for info in listed if info.uri == artifact.uri), None)
+        if then is None or then.version is None:
+            return then
+        # A listing tells less of an object: without this the row would have other tokens
+        # than one that was made at that moment.
+        return store.head(artifact.uri, then.version)
     version = VersionId(declared.version) if declared.version is not None else None
     try:
         return store.head(artifact.uri, version)

@@ -15,7 +15,6 @@ from artlock.errors import (
     ArtlockError,
     LaterFormatError,
     LockfileError,
-    ManyErrors,
     ObjectNotFoundError,
     PolicyError,
 )
@@ -27,27 +26,28 @@ from artlock.model.renames import with_renames
 from artlock.model.safety import check_artifact
 from artlock.model.tokens import Trust
 from artlock.ops.digesting import with_digests
+from artlock.ops.going_back import at, refuse_without_versions, tell_what_may_be_lost
 from artlock.ops.observe import observe
 from artlock.ops.placements import refuse_long, refuse_overlap
 from artlock.ops.policy import problem_with_source
+from artlock.ops.precise import by_artifact, moved_precisely
 from artlock.ops.repair import Repaired, read_with_markers
+from artlock.ops.resolve_refusals import refuse_shrinking, source_is_gone, together
 from artlock.ops.rows import locked_by_path, refreshed
 from artlock.ops.sources import Sources
 from artlock.ops.vault import Vault
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from artlock.model.diff import Change
     from artlock.model.lock import LockedObject
     from artlock.model.manifest import Artifact, Declaration
+    from artlock.ops.precise import Precise
     from artlock.ops.project import Project
 
 _READ_ALWAYS = frozenset({"http", "https", "file", ""})
 """Schemes whose objects have no checksum unless their bytes are read once."""
-_SHRINK_FROM = 10
-_SHRINK_TO = 0.5
-"""An artifact of at least ten objects that loses more than half of them needs a yes."""
 
 
 class Pins(StrEnum):
@@ -93,6 +93,8 @@ def resolve(
     digest_all: bool = False,
     write: bool = True,
     allow_shrink: bool = False,
+    as_of: str | None = None,
+    precise: Sequence[Precise] = (),
 ) -> Resolution:
     """Make the lockfile answer the manifest.
 
@@ -106,14 +108,22 @@ def resolve(
         digest_all: Read every object that has no digest yet.
         write: Write the lockfile; else only tell what would be written.
         allow_shrink: Accept that an artifact loses most of its objects.
+        as_of: List sources as they were at this moment (``past_moment``), where the
+            manifest does not pin them. With ``MOVE`` or ``FORGET``.
+        precise: Move only these objects, to these versions; ``names`` are theirs.
 
     Raises:
+        ConfigError: A source has no past, or an object cannot be moved so.
         ManyErrors: Several artifacts failed; nothing was written.
         StoreError: A source refused or failed; nothing was written.
         PolicyError: A source, key or setting is not allowed; nothing was written.
     """
     every = project.manifest.artifacts if names is None else ()
-    chosen = {a.name for a in (project.chosen(names) if names else every)}
+    targets = by_artifact(precise)
+    wanted = project.chosen(names) if names else every
+    if as_of is not None:
+        refuse_without_versions(wanted)
+    chosen = {a.name for a in wanted}
     before = project.lockfile_bytes()
     anew = pins is Pins.FORGET and names is None
     repaired = _readable(before, anew=anew)
@@ -122,7 +132,16 @@ def resolve(
     with ExitStack() as stack:
         sources = stack.enter_context(Sources(project))
         vault = cache(lambda: stack.enter_context(_shared_vault(project)))
-        run = _Run(project, sources, vault, pins, repaired.disputed, digest_all=digest_all)
+        run = _Run(
+            project,
+            sources,
+            vault,
+            pins,
+            repaired.disputed,
+            digest_all=digest_all,
+            as_of=as_of,
+            precise=targets,
+        )
         for artifact in project.manifest.artifacts:
             old = repaired.lock.get(artifact.name)
             if artifact.name not in chosen and artifact.name not in repaired.disputed:
@@ -130,12 +149,12 @@ def resolve(
                 continue
             try:
                 new = run.resolved(artifact, old)
-                _refuse_shrinking(old, new, allowed=allow_shrink)
+                refuse_shrinking(old, new, allowed=allow_shrink)
                 artifacts.append(new)
             except ArtlockError as error:
                 errors.append(error)
         if errors:
-            raise _together(errors)
+            raise together(errors)
         lock = replace(repaired.lock, artifacts=tuple(artifacts))
         # While the cache is held: what was read for it is needed by nobody else yet.
         written = write and project.write_lockfile(lock, before=before)
@@ -174,15 +193,6 @@ def _readable(before: bytes | None, *, anew: bool) -> Repaired:
         raise
 
 
-def _together(errors: list[ArtlockError]) -> ArtlockError:
-    if len(errors) == 1:
-        return errors[0]
-    return ManyErrors(
-        f"{len(errors)} artifacts could not be resolved; `artifacts.lock` is as it was",
-        errors,
-    )
-
-
 class _Run:
     """One resolve: what it was told, and what it counts.
 
@@ -198,6 +208,8 @@ class _Run:
         disputed: frozenset[str],
         *,
         digest_all: bool,
+        as_of: str | None,
+        precise: Mapping[str, tuple[Precise, ...]],
     ) -> None:
         self._project = project
         self._sources = sources
@@ -205,6 +217,8 @@ class _Run:
         self._pins = pins
         self._disputed = disputed
         self._digest_all = digest_all
+        self._as_of = as_of
+        self._precise = precise
         self.listed: list[str] = []
         self.markers = 0
         self.read_size = 0
@@ -221,7 +235,11 @@ class _Run:
             and artifact.name not in self._disputed
         )
         refuse_overlap(self._project, artifact)
-        new = old if stays and old is not None else self._asked(artifact, old)
+        precise = self._precise.get(artifact.name)
+        if precise is not None:
+            new = moved_precisely(artifact, old, precise, self._sources)
+        else:
+            new = old if stays and old is not None else self._asked(artifact, old)
         check_artifact(new)
         refuse_long(artifact, new)
         missing = [row for row in new.objects if row.trust is not Trust.STRONG]
@@ -251,14 +269,18 @@ class _Run:
 
     def _listed(self, artifact: Artifact, old: LockedArtifact | None) -> LockedArtifact:
         progress = self._project.runtime.progress
+        asked = at(artifact, self._as_of)
         same_source = old is not None and _source(old.declared) == _source(
             artifact.declared
         )
         try:
-            observation = observe(artifact, self._sources.store(artifact), progress)
+            store = self._sources.store(artifact)
+            tell_what_may_be_lost(asked, store, progress)
+            observation = observe(asked, store, progress)
         except ObjectNotFoundError as error:
-            if self._pins is Pins.MOVE and same_source and old is not None and old.objects:
-                raise _gone(old, error) from error
+            moves = self._pins is Pins.MOVE and asked is artifact
+            if moves and same_source and old is not None and old.objects:
+                raise source_is_gone(old, error) from error
             raise
         self.listed.append(artifact.name)
         self.markers += observation.markers
@@ -288,33 +310,3 @@ def _reads(artifact: Artifact) -> bool:
 
 def _source(declared: Declaration) -> tuple[object, ...]:
     return (declared.uri, declared.version, declared.as_of)
-
-
-def _gone(old: LockedArtifact, error: ObjectNotFoundError) -> ObjectNotFoundError:
-    """Say what is left of an artifact that was locked and whose source is gone."""
-    rest = (
-        "what is locked may still be fetched by version; "
-        if any(row.version for row in old.objects)
-        else "what is locked is only where it was fetched before; "
-    )
-    return type(error)(
-        f"the source of `{old.name}` is gone now: {error.message}",
-        uri=error.uri,
-        hint=f"{rest}run `artlock rm {old.name}`, or move the others by name: "
-        "`artlock update OTHER...`",
-    )
-
-
-def _refuse_shrinking(
-    old: LockedArtifact | None, new: LockedArtifact, *, allowed: bool
-) -> None:
-    """Guard against a listing that lost keys without an error (hazard 1.11)."""
-    if allowed or old is None or old.declared != new.declared:
-        return
-    before, after = len(old.objects), len(new.objects)
-    if before >= _SHRINK_FROM and after < before * _SHRINK_TO and old.kind is new.kind:
-        message = f"`{new.name}` would shrink from {before:,} to {after:,} objects"
-        raise PolicyError(
-            message,
-            hint="if the data was removed on purpose, add `--allow-shrink`",
-        )

@@ -63,6 +63,12 @@ def _write_anew(s3: SeaweedFS) -> None:
     s3.client().put_object(Bucket="team-numbers", Key="two.txt", Body=b"2222")
 
 
+def _relabel(s3: SeaweedFS) -> None:
+    client = s3.client()
+    client.put_object(Bucket="labels", Key="v1/cats.json", Body=b'["tabby", "tiger"]\n')
+    client.delete_object(Bucket="labels", Key="v1/dogs.json")
+
+
 def _expire_old(s3: SeaweedFS) -> None:
     s3.client().put_bucket_lifecycle_configuration(
         Bucket="team-models",
@@ -200,6 +206,23 @@ SETTINGS = {
         },
         versioning="Enabled",
         needs=("aws",),
+    ),
+    "lock-the-past.md": Setting(
+        before=(
+            'export AWS_ENDPOINT_URL_S3="$ENDPOINT"',
+            *_STARTED,
+            "sleep 1.1",
+            "export THEN=$(date -u +%Y-%m-%dT%H:%M:%SZ)",
+            "sleep 1.1",
+        ),
+        put={
+            "labels": {
+                "v1/cats.json": b'["tabby"]\n',
+                "v1/dogs.json": b'["pug"]\n',
+            }
+        },
+        meanwhile={"artlock add s3://labels/v1/ --name labels": _relabel},
+        versioning="Enabled",
     ),
     "merge-two-branches.md": Setting(
         before=(

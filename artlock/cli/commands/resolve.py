@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import click
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 @option("--dry-run", is_flag=True, help="Write nothing; show what would change.")
 @option("--hash", "digest_all", is_flag=True, help="Read objects that have no digest yet.")
 @option("--regenerate", is_flag=True, help="List all again, as if nothing were locked.")
+@option("--as-of", metavar="TIME", help="As it was at a moment: 2026-05-01T00:00:00Z.")
 @option("--allow-shrink", is_flag=True, help="Accept that an artifact loses most objects.")
 def resolve(
     shell: Shell,
@@ -33,26 +35,41 @@ def resolve(
     dry_run: bool,  # noqa: FBT001 - a flag
     digest_all: bool,  # noqa: FBT001 - a flag
     regenerate: bool,  # noqa: FBT001 - a flag
+    as_of: str | None,
     allow_shrink: bool,  # noqa: FBT001 - a flag
 ) -> int:
     """Lock what artifacts.toml declares; what is locked and declared alike stays.
 
     New and changed declarations are listed at their sources. Pins never move: for that
     there is `artlock update`. The lockfile is written only if its bytes differ.
+
+    With --as-of buckets that keep versions are listed as they were at that moment, all or
+    those of NAMEs; artifacts.toml stays as it is, and `artlock update` moves on.
     """
+    from artlock.ops.going_back import past_moment  # noqa: PLC0415 - not for --help
     from artlock.ops.resolve import Pins  # noqa: PLC0415 - not for --help
     from artlock.ops.resolve import resolve as make  # noqa: PLC0415 - not for --help
 
+    moment = past_moment(as_of, now=datetime.now(UTC)) if as_of is not None else None
+    keeps = Pins.KEEP if moment is None else Pins.MOVE
     project = shell.project()
     result = make(
         project,
         names or None,
-        pins=Pins.FORGET if regenerate else Pins.KEEP,
+        pins=Pins.FORGET if regenerate else keeps,
+        as_of=moment,
         digest_all=digest_all,
         write=not (check or dry_run),
         allow_shrink=allow_shrink,
     )
-    show_resolution(shell.output, result, schema="resolve", dry=check or dry_run)
+    show_resolution(
+        shell.output,
+        result,
+        schema="resolve",
+        dry=check or dry_run,
+        rows=moment is not None,
+        about={"as_of": moment},
+    )
     return EXIT_NO if check and result.differs else EXIT_OK
 
 
@@ -62,6 +79,7 @@ def show_resolution(
     *,
     schema: str,
     dry: bool,
+    rows: bool = False,
     about: Mapping[str, object] | None = None,
 ) -> None:
     """Print what a resolve or update came to: changes as data, the rest as talk.
@@ -71,10 +89,10 @@ def show_resolution(
         result: What it came to.
         schema: The command's name, for ``--json``.
         dry: Whether nothing was to be written.
+        rows: Whether each row that changed is shown.
         about: What else the command's document says.
     """
-    moves = schema == "update"
-    verb = "Updated" if moves else "Resolved"
+    verb = "Updated" if schema == "update" else "Resolved"
     output.document(
         schema,
         {
@@ -87,7 +105,7 @@ def show_resolution(
             "changes": [change_json(change) for change in result.changes],
         },
     )
-    show_changes(output, result.changes, rows=moves)
+    show_changes(output, result.changes, rows=rows)
     if result.markers:
         output.detail(f"skipped {count(result.markers, 'zero-byte folder marker')}")
     read = f", read {human_size(result.read_size)}" if result.read_size else ""

@@ -24,7 +24,8 @@ from artlock.model.digest import (
 from artlock.model.objects import ObjectInfo, Protection, VersionId
 from artlock.model.tokens import Tokens
 from artlock.model.uri import Uri
-from artlock.stores.s3.scan import ARCHIVED_CLASSES, NULL_VERSION
+from artlock.stores.s3.listing import NULL_VERSION
+from artlock.stores.s3.scan import ARCHIVED_CLASSES
 from artlock.stores.transfer import unquoted
 
 _CHECKSUMS = (

@@ -16,6 +16,8 @@ from artlock.stores.s3.pages import Entry, Page, PageError
 
 MAX_EMPTY_PAGES = 100
 """How many pages without an entry are taken in a row: S3 skips deleted keys so."""
+NULL_VERSION = "null"
+"""S3's name for the state that is overwritten in place (hazard 1.13)."""
 HISTORY_PAGES = 8
 """After so many pages of versions it is judged whether they are mostly history."""
 HISTORY_SHARE = 100
@@ -73,7 +75,11 @@ def follow(ask: Callable[[Marker], Page], start: Marker = ()) -> Iterator[Page]:
 
 
 def live_entries(
-    pages: Iterable[Page], rules: Rules, *, seen: set[str] | None = None
+    pages: Iterable[Page],
+    rules: Rules,
+    *,
+    seen: set[str] | None = None,
+    unknown: list[str] | None = None,
 ) -> Iterator[Entry]:
     """Yield the entry of each object that is live, now or at ``rules.as_of``.
 
@@ -84,6 +90,7 @@ def live_entries(
         pages: Of ListObjectVersions, or of ListObjectsV2 where each key has one entry.
         rules: What they must keep to.
         seen: Filled with the keys that are live now.
+        unknown: Filled with keys whose state at ``rules.as_of`` no version names.
 
     Raises:
         PageError: The listing contradicts itself.
@@ -105,11 +112,11 @@ def live_entries(
                 group.append(entry)
                 continue
             if group:
-                yield from _judged(group, rules, seen)
+                yield from _judged(group, rules, seen, unknown)
             _check_key(entry.key, key, rules, done)
             key, group = entry.key, [entry]
     if group:
-        yield from _judged(group, rules, seen)
+        yield from _judged(group, rules, seen, unknown)
 
 
 def is_mostly_history(pages: Iterable[Page]) -> bool:
@@ -147,7 +154,9 @@ def _check_key(key: str, previous: str | None, rules: Rules, done: set[str]) -> 
     done.add(key)
 
 
-def _judged(group: list[Entry], rules: Rules, seen: set[str] | None) -> Iterator[Entry]:
+def _judged(
+    group: list[Entry], rules: Rules, seen: set[str] | None, unknown: list[str] | None
+) -> Iterator[Entry]:
     if len(group) == 1 and rules.as_of is None:
         (latest,) = group
         problem = None if latest.is_latest else "no version of `{}` is the latest"
@@ -157,7 +166,10 @@ def _judged(group: list[Entry], rules: Rules, seen: set[str] | None) -> Iterator
         raise PageError(problem.format(latest.key))
     if seen is not None and not latest.is_marker:
         seen.add(latest.key)
-    chosen = latest if rules.as_of is None else _at(group, rules.as_of)
+    moment = rules.as_of
+    chosen = latest if moment is None else _at(group, moment)
+    if moment is not None and unknown is not None and _is_unknown(group, chosen, moment):
+        unknown.append(latest.key)
     if chosen is not None and not chosen.is_marker:
         yield chosen
 
@@ -182,6 +194,19 @@ def _at(group: list[Entry], moment: datetime) -> Entry | None:
         if modified <= moment and (best is None or modified > best[0]):
             best = (modified, entry)
     return None if best is None else best[1]
+
+
+def _is_unknown(group: list[Entry], chosen: Entry | None, moment: datetime) -> bool:
+    """Tell whether a key may have had a state at ``moment`` that no version names.
+
+    What has no version takes the place of what had none before it, and once there are
+    newer versions no row can name it (hazard 1.13).
+    """
+    return any(
+        entry.version == NULL_VERSION
+        and (_time_of(entry) > moment or (entry is chosen and not entry.is_latest))
+        for entry in group
+    )
 
 
 def _time_of(entry: Entry) -> datetime:

@@ -29,6 +29,7 @@ from artlock.stores.s3.failures import (
 )
 from artlock.stores.s3.listing import (
     HISTORY_PAGES,
+    NULL_VERSION,
     Marker,
     Rules,
     follow,
@@ -47,8 +48,6 @@ if TYPE_CHECKING:
 
 ARCHIVED_CLASSES = frozenset({"GLACIER", "DEEP_ARCHIVE"})
 """Must be restored before a read; GLACIER_IR need not."""
-NULL_VERSION = "null"
-"""S3's name for the state that is overwritten in place (hazard 1.13)."""
 _HEADS_AT_ONCE = 16
 _LISTINGS_AT_ONCE = 8
 _SERIAL_PAGES = HISTORY_PAGES
@@ -166,24 +165,46 @@ class Scan(msgspec.Struct, frozen=True, kw_only=True):
             )
             yield from self._by_heads()
             return
+        unknown: list[str] = []
+        yield from map(self._info, self._versions_of(first, pages, unknown))
+        if unknown:
+            told = f"some keys ({len(unknown)}), such as `{min(unknown)}`"
+            self.notice(
+                f"below `{self.prefix}` {told}, were written without a version; what "
+                "they were then was overwritten, or can no longer be fetched"
+            )
+
+    def _versions_of(
+        self, first: list[Page], pages: Iterator[Page], unknown: list[str]
+    ) -> Iterator[Entry]:
+        """Yield the entries of a listing of versions that are or were live.
+
+        Args:
+            first: The pages that were asked for already.
+            pages: The others.
+            unknown: Filled as by ``live_entries``.
+        """
         rules = Rules(
             prefix=self.prefix.key, is_sorted=self.connection.is_aws, as_of=self.as_of
         )
         everything = chain(first, pages)
         if rules.is_sorted:
             behind = last_key(first)
-            found = self._at_once(
-                self._versions, everything, rules, after=None, behind=behind
+            yield from self._at_once(
+                self._versions,
+                everything,
+                rules,
+                after=None,
+                behind=behind,
+                unknown=unknown,
             )
-            yield from map(self._info, found)
             return
         if not self.cross_check:
-            yield from map(self._info, live_entries(everything, rules))
+            yield from live_entries(everything, rules, unknown=unknown)
             return
         keys: set[str] = set()
         with self._plain_keys() as plain:
-            for entry in live_entries(everything, rules, seen=keys):
-                yield self._info(entry)
+            yield from live_entries(everything, rules, seen=keys, unknown=unknown)
             problem = problem_with_keys(keys, plain.result())
         if problem is not None:
             reason = f"two listings of it differ: {problem}"
@@ -235,6 +256,7 @@ class Scan(msgspec.Struct, frozen=True, kw_only=True):
         *,
         after: str | None,
         behind: str | None,
+        unknown: list[str] | None = None,
     ) -> Iterator[Entry]:
         """Yield live entries of a sorted listing, several ranges of keys at once.
 
@@ -249,16 +271,18 @@ class Scan(msgspec.Struct, frozen=True, kw_only=True):
             rules: What it must keep to.
             after: The key that ``left`` begins behind.
             behind: A key of it, behind which it may be divided; ``None`` if nowhere.
+            unknown: Filled as by ``live_entries``.
         """
         cuts = [] if behind is None else self._cuts(way, behind)
         first, *others = ranges(after, cuts)
         if not others:
-            return live_entries(first.of(left), rules)
+            return live_entries(first.of(left), rules, unknown=unknown)
         stop = Stop()
-        sources = [live_entries(first.of(watched(left, stop)), rules)]
+        begun = first.of(watched(left, stop))
+        sources = [live_entries(begun, rules, unknown=unknown)]
         for each in others:
             pages = watched(self._pages_behind(way, each.after), stop)
-            sources.append(live_entries(each.of(pages), rules))
+            sources.append(live_entries(each.of(pages), rules, unknown=unknown))
         return merged(sources, workers=_LISTINGS_AT_ONCE, stop=stop)
 
     # -- requests ----------------------------------------------------------------------

@@ -29,8 +29,9 @@ from artlock.stores.s3.failures import (
     translated,
 )
 from artlock.stores.s3.heads import info_of, is_plain_md5, length_of
+from artlock.stores.s3.listing import NULL_VERSION
 from artlock.stores.s3.retention import read_retention
-from artlock.stores.s3.scan import NULL_VERSION, Scan, is_directory_bucket
+from artlock.stores.s3.scan import Scan, is_directory_bucket
 from artlock.stores.s3.session import ATTEMPTS, Connection, connect
 from artlock.stores.transfer import (
     CHUNK_SIZE,

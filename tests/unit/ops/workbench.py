@@ -5,6 +5,7 @@ import subprocess
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from artlock.cache.layout import CacheLayout
 from artlock.model.lock import Lockfile
@@ -115,7 +116,12 @@ class Workbench(Folders):
         )
         return Project.open(self.root, runtime)
 
-    def resolve(self, *names: str, pins: Pins = Pins.KEEP, **how: bool) -> Resolution:
+    def resolve(
+        self,
+        *names: str,
+        pins: Pins = Pins.KEEP,
+        **how: Any,  # noqa: ANN401 - as the function has them
+    ) -> Resolution:
         return resolve(self.project(), names or None, pins=pins, **how)
 
     def update(self, *names: str, **how: bool) -> Resolution:

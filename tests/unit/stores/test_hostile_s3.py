@@ -2,7 +2,9 @@
 
 import json
 import secrets
+import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from itertools import product
 from pathlib import Path
 
@@ -390,6 +392,24 @@ def test_1_13_a_null_version_is_overwritten_under_its_name(place: HostileS3Place
         (current,) = store.scan(place.root)
         assert current.version is not None
         assert body_of(store, pin_of(current)) == b"three"
+
+
+def test_1_13_a_past_that_no_version_names_is_told(place: HostileS3Place) -> None:
+    place.put("named", b"one")
+    place.bucket.versioning = "Suspended"
+    place.put("a", b"one")
+    time.sleep(0.003)
+    moment = datetime.now(UTC)
+    time.sleep(0.003)
+    place.put("a", b"two")
+    for cross_check in (True, False):
+        place.cross_check = cross_check
+        place.notices.clear()
+        with place.open() as store:
+            found = list(store.scan(place.root, as_of=moment))
+        assert [info.uri.file_name for info in found] == ["named"]
+        (notice,) = (text for text in place.notices if "without a version" in text)
+        assert notice.startswith(f"below `{place.root}` some keys (1), such as `tree/a`")
 
 
 # -- permissions ---------------------------------------------------------------------------

@@ -112,6 +112,30 @@ def test_as_of_gives_what_was_live_then(
     assert seen == {e.key for e in bucket.live("t/")}
 
 
+def test_1_13_what_no_version_names_is_told() -> None:
+    bucket = Bucket()
+    for key in ("t/before", "t/buried", "t/kept", "t/since", "t/buried", "t/since"):
+        bucket.put(key)
+    unnamed = {"t/before": 1, "t/buried": 2, "t/since": 6}
+
+    def without_version(found: Entry) -> Entry:
+        is_unnamed = found.size == unnamed.get(found.key)
+        return found._replace(version="null") if is_unnamed else found
+
+    entries = [without_version(entry) for entry in bucket.listing("t/")]
+    before, above, buried, kept, since, _ = entries
+    rules = Rules(prefix="t/", is_sorted=True, as_of=START + timedelta(seconds=4))
+    unknown: list[str] = []
+    pages = [page(before, above, buried, kept, since)]
+    found = list(live_entries(pages, rules, unknown=unknown))
+    assert found == [before, buried, kept]
+    assert unknown == ["t/buried", "t/since"]
+    now = Rules(prefix="t/", is_sorted=True)
+    unknown.clear()
+    assert list(live_entries(pages, now, unknown=unknown)) == [before, above, kept, since]
+    assert unknown == []
+
+
 @given(key=KEY_TEXT, url=st.booleans())
 def test_1_20_a_key_survives_its_text(key: str, *, url: bool) -> None:
     (found,) = parse_page(rendered([entry(key)], url=url)).entries
