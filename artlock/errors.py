@@ -152,9 +152,15 @@ class IntegrityError(ArtlockError):
     exit_code = EXIT_VIOLATION
 
     def __init__(
-        self, *, subject: str, expected: str, actual: str, hint: str | None = None
+        self,
+        *,
+        subject: str,
+        expected: str,
+        actual: str,
+        hint: str | None = None,
+        record: str = "artifacts.lock",
     ) -> None:
-        super().__init__(f"`{subject}` does not match `artifacts.lock`", hint=hint)
+        super().__init__(f"`{subject}` does not match `{record}`", hint=hint)
         self.subject = subject
         self.expected = expected
         self.actual = actual

@@ -21,7 +21,7 @@ from artlock.formats.toml_source import STRING
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-Value = str | bool | tuple[str, ...]
+Value = str | bool | tuple[str, ...] | dict[str, str]
 """What a new artifact's keys may hold."""
 _ARTIFACTS = "artifacts"
 _LONE_NEWLINE = re.compile(r"(?<!\r)\n")

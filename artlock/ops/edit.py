@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
+    from artlock.model.lock import Lockfile
     from artlock.ops.runtime import Runtime
 
 _ATTRIBUTES = (
@@ -172,15 +173,34 @@ def _edited(
     dry = resolve(project, names, write=False)
     if not write:
         return dry
+    written = write_both(project, before, after, dry.lock, lockfile=lockfile)
+    return replace(dry, written=written)
+
+
+def write_both(
+    project: Project, before: str, after: str, lock: Lockfile, *, lockfile: bytes | None
+) -> bool:
+    """Write the manifest, then the lockfile; tell whether its bytes differ.
+
+    Args:
+        project: Of the manifest ``after``.
+        before: The manifest that ``after`` was made from.
+        after: The manifest to write.
+        lock: What is to be locked.
+        lockfile: The bytes that ``lock`` was made from.
+
+    Raises:
+        WorkspaceError: Somebody changed a file meanwhile, or it cannot be written; the
+            manifest is as it was.
+    """
     _replace_manifest(project, before, after)
     try:
-        written = project.write_lockfile(dry.lock, before=lockfile)
+        return project.write_lockfile(lock, before=lockfile)
     except ArtlockError:
         # What somebody wrote since stays: it is not this command's to take back.
         with suppress(ArtlockError):
             _replace_manifest(project, after, before)
         raise
-    return replace(dry, written=written)
 
 
 def _replace_manifest(project: Project, before: str, after: str) -> None:

@@ -32,6 +32,9 @@ _COMMANDS = (
     "artlock digest --json",
     "artlock export csv --output ../rows.csv --json",
     "artlock export jsonl",
+    "printf 'deps:\\n- path: s3://b/k\\n  size: 1\\nouts:\\n- path: k\\n  md5: '"
+    "c4ca4238a0b923820dcc509a6f75849b'\\n  size: 1\\n  hash: md5\\n' > k.dvc",
+    "artlock import k.dvc --dry-run --json; rm k.dvc",
     "artlock fmt --check --json",
     "artlock git install --json; artlock git install --hooks --json",
     "echo '# more' >> artifacts.toml; git add artifacts.toml",

@@ -63,6 +63,17 @@ def _write_anew(s3: SeaweedFS) -> None:
     s3.client().put_object(Bucket="team-numbers", Key="two.txt", Body=b"2222")
 
 
+_DVC = (
+    "frozen: true\\ndeps:\\n- hash: md5\\n  path: s3://faces/v1\\n  files:\\n"
+    "  - relpath: a.png\\n    etag: 8b04d5e3775d298e78455efc5ca404d5\\n    size: 5\\n"
+    "    version_id: %s\\nouts:\\n- path: faces\\n"
+)
+
+
+def _repaint(s3: SeaweedFS) -> None:
+    s3.client().put_object(Bucket="faces", Key="v1/a.png", Body=b"second")
+
+
 def _relabel(s3: SeaweedFS) -> None:
     client = s3.client()
     client.put_object(Bucket="labels", Key="v1/cats.json", Body=b'["tabby", "tiger"]\n')
@@ -188,6 +199,21 @@ SETTINGS = {
         ),
         put={"public": {"stations/list.csv": b"station\n1\n"}},
         signed=False,
+    ),
+    "adopt-other-pins.md": Setting(
+        before=(
+            'export AWS_ENDPOINT_URL_S3="$ENDPOINT"',
+            *_STARTED,
+            "artlock add s3://faces/v1/ --name now",
+            "artlock ls now --long > rows",
+            "artlock rm now",
+            f"printf '{_DVC}' \"$(grep a.png rows | cut -f 4)\" > faces.dvc",
+            "rm rows",
+            "echo /faces >> .gitignore",
+        ),
+        put={"faces": {"v1/a.png": b"first"}},
+        meanwhile={"cat faces.dvc": _repaint},
+        versioning="Enabled",
     ),
     "leave-artlock.md": Setting(
         before=(

@@ -23,6 +23,7 @@ SUMMARIES = {
     "verify": "Read bytes again and compare them with the lockfile.",
     "digest": "Print the content digest and the pin digest.",
     "export": "Print what is locked in a form that needs no artlock.",
+    "import": "Declare and lock what another tool pins.",
     "cache": "Look at the cache, check it, make room.",
     "gc": "Remove what no project needs from the cache.",
     "git": "Let git merge lockfiles by artifact and path, and check commits.",
@@ -72,6 +73,8 @@ def load(name: str) -> click.Command | None:
             from artlock.cli.commands.digest import digest as found
         case "export":
             from artlock.cli.commands.export import export as found
+        case "import":
+            from artlock.cli.commands.import_ import import_pins as found
         case "cache":
             from artlock.cli.commands.cache import cache as found
         case "gc":
