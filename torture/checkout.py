@@ -11,7 +11,8 @@ from blake3 import blake3
 
 from artlock.cache.layout import CacheLayout
 from artlock.errors import EXIT_OK, ArtlockError
-from artlock.ops.project import LOCKFILE, MANIFEST, Project
+from artlock.ops.names import LOCKFILE, MANIFEST
+from artlock.ops.project import Project
 from artlock.ops.runtime import Runtime
 from artlock.ops.sync import sync
 from tests.invariants import size_under_wrong_names

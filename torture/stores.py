@@ -23,7 +23,8 @@ from artlock.cache.layout import CacheLayout
 from artlock.cli.main import run
 from artlock.errors import EXIT_INCOMPLETE, EXIT_OK, EXIT_VIOLATION
 from artlock.model.lock import LockedObject
-from artlock.ops.project import LOCKFILE, MANIFEST, Project
+from artlock.ops.names import LOCKFILE, MANIFEST
+from artlock.ops.project import Project
 from artlock.ops.runtime import Runtime
 from artlock.stores.gcs import GcsStore
 from artlock.stores.retry import Retrying

@@ -12,6 +12,11 @@ MAKE_ANEW = (
     "take it from git again (`git checkout -- artifacts.lock`), "
     "or make it anew with `artlock resolve --regenerate`"
 )
+TAKE_BOTH = (
+    "take all of it from git again (`git checkout -- artifacts.lock artifacts.lock.d`), "
+    "or make it anew with `artlock resolve --regenerate`"
+)
+"""The way out where parts do not belong to their frame."""
 UPGRADE = "upgrade artlock"
 
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, cast
 
-from artlock.errors import LaterFormatError, PolicyError
-from artlock.formats.lockfile_faults import MAKE_ANEW, UPGRADE
+from artlock.errors import PolicyError
+from artlock.formats.lockfile_faults import MAKE_ANEW
 from artlock.formats.lockfile_write import COLUMNS, FORMAT
 from artlock.formats.moments import canonical_moment
 from artlock.model.globs import problem_with_pattern
@@ -37,6 +37,7 @@ _HEAD_KEYS = frozenset(
         "kind",
         "root",
         "objects",
+        "parts",
     }
 )
 _Extra = tuple[tuple[str, object], ...]
@@ -114,12 +115,6 @@ def head_of(table: Mapping[str, object], name: str, spot: Spot) -> LockedArtifac
         LockfileError: A key is missing or not valid.
         PolicyError: The URI is none that may be in a lockfile.
     """
-    if "parts" in table:
-        reason = (
-            f"`{spot.name}` keeps rows of `{name}` in `artifacts.lock.d/`, "
-            "as a later version of artlock writes them"
-        )
-        raise LaterFormatError(reason, hint=UPGRADE)
     uri = _uri(table, spot)
     artifact = LockedArtifact(
         name=name,

@@ -186,6 +186,24 @@ def _cut(data: bytes) -> tuple[bytes, tuple[slice, ...]]:
 
 
 def _read_slowly(data: bytes, spot: Spot) -> tuple[Lockfile, str]:
+    lock, oddity, lists = read_values(data, spot)
+    for name in lists:
+        spot.at(f"artifact `{name}`").refuse(
+            "its rows are in parts, which only `artifacts.lock` has, as artlock writes it"
+        )
+    return lock, oddity
+
+
+def read_values(data: bytes, spot: Spot) -> tuple[Lockfile, str, dict[str, object]]:
+    """Read text that is spelled otherwise than artlock does.
+
+    Returns:
+        The lockfile, whose rows are not judged; in what its text is not canonical; and by
+        artifact what stands for `parts` where those are in place of rows.
+
+    Raises:
+        ArtlockError: As ``read_lockfile``.
+    """
     # A later format need not be what this version can parse.
     version = _VERSION_LINE.search(data, 0, max(data.find(b"\n[["), 0) or len(data))
     if version and int(version[1]) > FORMAT:
@@ -193,14 +211,27 @@ def _read_slowly(data: bytes, spot: Spot) -> tuple[Lockfile, str]:
     document = _parsed(_text_of(data, spot), spot)
     lock = _lockfile(document, spot)
     tables = cast("list[dict[str, object]]", document.get("artifact", []))
+    lists = {
+        a.name: t["parts"]
+        for a, t in zip(lock.artifacts, tables, strict=True)
+        if "parts" in t and "objects" not in t
+    }
     artifacts = [
-        replace(a, objects=rows_of(t.get("objects"), spot.at(f"artifact `{a.name}`")))
+        a
+        if a.name in lists
+        else replace(a, objects=_rows(t, spot.at(f"artifact `{a.name}`")))
         for a, t in zip(lock.artifacts, tables, strict=True)
     ]
     oddity = "it is not spelled as artlock writes it"
     if b"\r\n" in data:
         oddity = "its lines end in CRLF; git must not convert it (`artifacts.lock -text`)"
-    return replace(lock, artifacts=tuple(artifacts)), oddity
+    return replace(lock, artifacts=tuple(artifacts)), oddity, lists
+
+
+def _rows(table: Mapping[str, object], spot: Spot) -> tuple[LockedObject, ...]:
+    if "parts" in table:
+        spot.refuse("it has both `objects` and `parts`")
+    return rows_of(table.get("objects"), spot)
 
 
 def _text_of(data: bytes, spot: Spot) -> str:

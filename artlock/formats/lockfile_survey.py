@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec.structs import replace
 
+from artlock.formats.lockfile_cuts import end_of_part, name_of_part
 from artlock.formats.lockfile_faults import Spot
 from artlock.formats.lockfile_pieces import (
     Proof,
@@ -22,6 +23,7 @@ from artlock.model.paths import collisions
 from artlock.model.tally import Tally
 
 if TYPE_CHECKING:
+    from artlock.formats.lockfile_parts import LockText
     from artlock.formats.lockfile_read import Outline
     from artlock.model.lock import Lockfile
 
@@ -33,11 +35,14 @@ class Survey(msgspec.Struct, frozen=True, kw_only=True):
         lock: Its artifacts, without their rows.
         tallies: Of the rows of each artifact, in the same order.
         rest: The text without its rows if it is canonical, else ``None``.
+        oddity: In what its parts or its frame are not as artlock writes them; ``None`` if
+            they are, or it has none.
     """
 
     lock: Lockfile
     tallies: tuple[Tally, ...]
     rest: bytes | None
+    oddity: str | None = None
 
     @property
     def is_canonical(self) -> bool:
@@ -96,6 +101,51 @@ def survey_lockfile(
         tallies=tuple(Tally.of(artifact.objects) for artifact in artifacts),
         rest=outline.rest if outline is not None and reading.is_canonical else None,
     )
+
+
+def survey_text(
+    text: LockText, *, name: str = "artifacts.lock", share: Share = one_by_one
+) -> Survey:
+    """Judge a lockfile with its parts, and how they are cut and named.
+
+    Args:
+        text: The lockfile.
+        name: What it is, for messages.
+        share: What the work is shared out by.
+
+    Raises:
+        ArtlockError: As ``read_lockfile``.
+    """
+    found = survey_lockfile(text.data, name=name, share=share)
+    oddity = text.oddity
+    if oddity is None and found.is_canonical and text.blocks:
+        oddity = _oddity_of_parts(text, share)
+    return replace(found, oddity=oddity)
+
+
+def _oddity_of_parts(text: LockText, share: Share) -> str | None:
+    parts = [
+        (part, place, block[-1][1].stop, index == 0)
+        for block in text.blocks
+        for index, (part, place) in enumerate(block)
+    ]
+    odd: list[int] = []
+
+    def work(number: int) -> bytes:
+        part, place, stop, is_first = parts[number]
+        end = end_of_part(text.data, place.start, stop)
+        name = name_of_part(text.data, place.start, is_first=is_first)
+        return b"" if (end, name) == (place.stop, part.name) else b"odd"
+
+    def take(number: int, result: bytes) -> None:
+        if result:
+            odd.append(number)
+
+    share(work, range(len(parts)), take)
+    if not odd:
+        return None
+    artifact = parts[min(odd)][0].artifact
+    return f"the parts of `{artifact}` are not cut as artlock cuts them"
 
 
 def survey_again(rest: bytes, tallies: tuple[Tally, ...]) -> Survey | None:

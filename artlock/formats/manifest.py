@@ -14,7 +14,7 @@ from artlock.formats.artifact import ARTIFACT_KEYS, read_artifact
 from artlock.formats.faults import Faults, load_toml, render_key
 from artlock.formats.fields import Table
 from artlock.formats.trackers import read_trackers
-from artlock.model.manifest import ChecksumPolicy, Manifest, Policy
+from artlock.model.manifest import SPLIT_ABOVE, ChecksumPolicy, Manifest, Policy
 from artlock.model.paths import fold
 from artlock.model.tokens import Trust
 from artlock.model.uri import Uri
@@ -26,8 +26,10 @@ MANIFEST_NAME = "artifacts.toml"
 SCHEMA_VERSION = 1
 """The one version of the schema that there is."""
 MANIFEST_KEYS = ("artlock", "policy", "trackers", "artifacts", "tool")
-PROJECT_KEYS = ("version", "name", "checksum", "portable")
+PROJECT_KEYS = ("version", "name", "checksum", "portable", "split-above")
 POLICY_KEYS = ("allow", "require", "require-version-ids")
+_MOST_SPLIT = 1 << 30
+"""The size of the largest lockfile: then nothing is ever split."""
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
 _PROJECT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 """Without the signs of a ref: ``name:v3``, ``name@alias``, ``TRACKER#name``."""
@@ -51,6 +53,7 @@ def parse_manifest(text: str, *, name: str = MANIFEST_NAME) -> Manifest:
     project.number("version", least=SCHEMA_VERSION, most=SCHEMA_VERSION)
     checksum = project.choice("checksum", ChecksumPolicy)
     portable = project.flag("portable")
+    split_above = project.number("split-above", least=0, most=_MOST_SPLIT)
     policy = _policy(document.table("policy", POLICY_KEYS))
     trackers = read_trackers(document)
     document.entries("tool")
@@ -69,6 +72,7 @@ def parse_manifest(text: str, *, name: str = MANIFEST_NAME) -> Manifest:
         name=_project_name(project),
         policy=policy,
         trackers=trackers,
+        split_above=SPLIT_ABOVE if split_above is None else split_above,
     )
     faults.refuse(ManifestError, name=name, text=text)
     return manifest

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import msgspec
+from msgspec.structs import replace
 
 from artlock.errors import GitError
 from artlock.gitio.repository import failure, run_git
@@ -52,11 +53,13 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
         before: Object names of the file at the parents that have it otherwise; ``None``
             where it was not there. A merge has several.
         after: At the commit; ``None`` where it was deleted.
+        parents: Object names of all parents of the commit.
     """
 
     commit: Commit
     before: tuple[str | None, ...]
     after: str | None
+    parents: tuple[str, ...]
 
 
 def history_of(root: Path, path: str) -> Iterator[Step]:
@@ -79,22 +82,23 @@ def history_of(root: Path, path: str) -> Iterator[Step]:
 def _steps(words: list[str]) -> Iterator[Step]:
     """Put together what a merge has once for each parent."""
     step: Step | None = None
-    for commit, before, after in _records(words):
-        if step is not None and step.commit == commit:
-            step = Step(commit=commit, before=(*step.before, before), after=after)
+    for record in _records(words):
+        if step is not None and step.commit == record.commit:
+            step = replace(step, before=(*step.before, *record.before))
             continue
         if step is not None:
             yield step
-        step = Step(commit=commit, before=(before,), after=after)
+        step = record
     if step is not None:
         yield step
 
 
-def _records(words: list[str]) -> Iterator[tuple[Commit, str | None, str | None]]:
+def _records(words: list[str]) -> Iterator[Step]:
+    """Yield a step for each parent that has the file otherwise."""
     position = 0
     # No field can have a NUL, so fields are counted and never searched for.
     while position + _FIELDS < len(words):
-        name, _, author, date, subject = words[position : position + _FIELDS]
+        name, parents, author, date, subject = words[position : position + _FIELDS]
         position += _FIELDS
         raw = words[position].lstrip("\n")
         if not raw.startswith(_RAW):
@@ -102,7 +106,12 @@ def _records(words: list[str]) -> Iterator[tuple[Commit, str | None, str | None]
             raise GitError(message)
         _, _, before, after, _ = raw.split(" ")
         commit = Commit(name=name.strip(), author=author, date=date, subject=subject)
-        yield commit, _object(before), _object(after)
+        yield Step(
+            commit=commit,
+            before=(_object(before),),
+            after=_object(after),
+            parents=tuple(parents.split()),
+        )
         position += 2  # the file's path too
 
 

@@ -16,6 +16,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from artlock.errors import GitError
 
 if TYPE_CHECKING:
@@ -138,8 +140,20 @@ def merge_base(root: Path, revision: str, other: str = "HEAD") -> str:
     raise GitError(message, hint=_UNSHALLOW)
 
 
-def versions_of(root: Path, path: str, *, every_commit: bool) -> tuple[str, ...]:
-    """Return the object names of all versions of a file that refs lead to, sorted.
+class Version(msgspec.Struct, frozen=True):
+    """A version of a file.
+
+    Attributes:
+        name: The object name of the file.
+        commit: The object name of a commit, or of a tag of one, that has it.
+    """
+
+    name: str
+    commit: str
+
+
+def versions_of(root: Path, path: str, *, every_commit: bool) -> tuple[Version, ...]:
+    """Return all versions of a file that refs lead to, sorted by their object names.
 
     Refs are branches, tags, what was fetched of other repositories, and the stash.
 
@@ -155,31 +169,36 @@ def versions_of(root: Path, path: str, *, every_commit: bool) -> tuple[str, ...]
     if "\n" in path:
         message = f"git cannot be asked about a path with a line break: `{path}`"
         raise GitError(message)
-    if every_commit:
-        # Without the simplification that passes over a side whose changes a merge dropped.
-        query = ["rev-list", "--all", "HEAD", "--full-history", "--objects", "--", path]
-        answer = run_git(root, query)
-        if answer.returncode != 0 and b"HEAD" in answer.stderr:  # no commit yet
-            answer = run_git(root, [part for part in query if part != "HEAD"])
-        if answer.returncode != 0:
-            raise failure(answer, f"cannot list the history of `{path}`")
-        lines = [line.split(b" ", 1) for line in answer.stdout.splitlines()]
-        wanted = os.fsencode(path)
-        return tuple(
-            sorted({line[0].decode("ascii") for line in lines if line[1:] == [wanted]})
-        )
-    refs = run_git(root, ["for-each-ref", "--format=%(objectname)"])
-    if refs.returncode != 0:
-        raise failure(refs, "cannot list the refs")
-    names = [*refs.stdout.decode("ascii").split(), "HEAD"]
+    names = _commits_with(root, path) if every_commit else _tips(root)
     asked = b"".join(os.fsencode(f"{name}:{path}\n") for name in names)
     answer = run_git(root, ["cat-file", "--batch-check"], stdin=asked)
     if answer.returncode != 0:
-        raise failure(answer, f"cannot look for `{path}` at the refs")
-    found = [line.split(b" ") for line in answer.stdout.splitlines()]
-    return tuple(
-        sorted({line[0].decode("ascii") for line in found if line[1:2] == [b"blob"]})
-    )
+        raise failure(answer, f"cannot look for `{path}` in the commits")
+    found: dict[str, str] = {}
+    for commit, line in zip(names, answer.stdout.splitlines(), strict=True):
+        words = line.split(b" ")
+        if words[1:2] == [b"blob"]:
+            found.setdefault(words[0].decode("ascii"), commit)
+    return tuple(Version(name, found[name]) for name in sorted(found))
+
+
+def _tips(root: Path) -> list[str]:
+    refs = run_git(root, ["for-each-ref", "--format=%(objectname)"])
+    if refs.returncode != 0:
+        raise failure(refs, "cannot list the refs")
+    return [*refs.stdout.decode("ascii").split(), "HEAD"]
+
+
+def _commits_with(root: Path, path: str) -> list[str]:
+    """Return commits that together have every version of a file."""
+    # Without the simplification that passes over a side whose changes a merge dropped.
+    query = ["rev-list", "--all", "HEAD", "--full-history", "--", path]
+    answer = run_git(root, query)
+    if answer.returncode != 0 and b"HEAD" in answer.stderr:  # no commit yet
+        answer = run_git(root, [part for part in query if part != "HEAD"])
+    if answer.returncode != 0:
+        raise failure(answer, f"cannot list the history of `{path}`")
+    return answer.stdout.decode("ascii").split()
 
 
 def read_version(root: Path, name: str) -> bytes:

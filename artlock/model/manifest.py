@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
 DEFAULT_FOLDER = "data"
 """Where artifacts land that name no ``path``: ``data/<artifact name>``."""
+SPLIT_ABOVE = 8 << 20
+"""Bytes of rows that stay in ``artifacts.lock`` unless the manifest says otherwise."""
 FIXED_HEADERS = frozenset(
     {
         "accept-encoding",
@@ -193,12 +195,15 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
         name: The artifact name that ``push`` registers; ``None`` means the folder's name.
         artifacts: Sorted by name; names are unique, and no two places nest.
         trackers: ``(name, URL)`` in the order of the file.
+        split_above: An artifact whose rows have more bytes keeps them in parts, when the
+            lockfile is next written.
     """
 
     artifacts: tuple[Artifact, ...] = ()
     name: str | None = None
     policy: Policy = msgspec.field(default_factory=Policy)
     trackers: tuple[tuple[str, str], ...] = ()
+    split_above: int = SPLIT_ABOVE
 
     def get(self, name: str) -> Artifact | None:
         """Return the artifact of that name, or ``None``."""

@@ -39,6 +39,7 @@ _STEERING = frozenset(
     {
         "artifacts.toml",
         "artifacts.lock",
+        "artifacts.lock.d",
         ".envrc",
         ".gitattributes",
         ".gitmodules",
@@ -158,7 +159,8 @@ def problem_with_target(path: str) -> str | None:
         bare = _bare(name)
         if _is_git_directory(name) or bare.startswith((".artlock", "artloc~")):
             return f"`{name}` is git's or artlock's own"
-    if path.casefold() in {"artifacts.toml", "artifacts.lock"}:
+    top = path.casefold().partition("/")[0]
+    if top == "artifacts.lock.d" or path.casefold() in {"artifacts.toml", "artifacts.lock"}:
         return f"`{path}` is artlock's own"
     return None
 

@@ -22,8 +22,8 @@ from artlock.model.review import says_otherwise
 from artlock.model.tally import Tally
 from artlock.ops.answers import TAKE_BACK, Answers, Question, ask
 from artlock.ops.check import Fault, Finding
+from artlock.ops.names import MANIFEST
 from artlock.ops.policy import problem_with_source, problems_with_rows
-from artlock.ops.project import MANIFEST
 from artlock.ops.revisions import changed_rows
 
 if TYPE_CHECKING:

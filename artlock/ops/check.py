@@ -100,6 +100,9 @@ def check(project: Project, *, require: Trust | None = None) -> CheckReport:
                 "run `artlock fmt`, or `artlock resolve` if rows were edited by hand",
             )
         )
+    odd = found.oddity or project.lock_files.problem()
+    if odd is not None:
+        findings.append(Finding(Fault.NOT_CANONICAL, "", odd, "run `artlock fmt`"))
     for artifact in manifest.artifacts:
         problem = problem_with_source(manifest.policy, artifact)
         if problem is not None:

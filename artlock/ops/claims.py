@@ -20,7 +20,7 @@ from artlock.cache.statindex import Entry, WorkspaceIndex
 from artlock.errors import WorkspaceError
 from artlock.fs.walk import stat_many
 from artlock.ops.memory import NO_PIN, index_secret
-from artlock.ops.project import STATE
+from artlock.ops.names import STATE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

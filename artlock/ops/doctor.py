@@ -27,9 +27,10 @@ from artlock.fs.root import Root
 from artlock.fs.space import free_space
 from artlock.fs.walk import stat_many
 from artlock.gitio.repository import is_ignored, is_tracked, repository_root
+from artlock.gitio.trees import is_merged_by
 from artlock.model.secrets import redact, secrets_of
+from artlock.ops.names import LOCKFILE, MANIFEST, PARTS, STATE
 from artlock.ops.placements import placements_of
-from artlock.ops.project import LOCKFILE, MANIFEST, STATE
 from artlock.ops.sources import Sources
 from artlock.ops.trusting import refuse_foreign, trust_report
 
@@ -122,11 +123,16 @@ def _git(project: Project) -> Iterator[Diagnosis]:
         yield Diagnosis(Health.NOTE, "git", text, "run `git init`")
         return
     yield Diagnosis(Health.OK, "git", f"repository at {root}")
-    for name in (MANIFEST, LOCKFILE):
+    for name in (MANIFEST, LOCKFILE, PARTS):
         path = (project.root / name).relative_to(root).as_posix()
         if (project.root / name).exists() and not is_tracked(root, path):
             hint = f"run `git add {name}`"
             yield Diagnosis(Health.NOTE, "git", f"`{name}` is not in git", hint)
+    if (project.root / PARTS).exists():
+        part = (project.root / PARTS / "x").relative_to(root).as_posix()
+        if not is_merged_by(root, [part], "artlock"):
+            text = f"`.gitattributes` does not say how git is to treat `{PARTS}/`"
+            yield Diagnosis(Health.NOTE, "git", text, "run `artlock git install`")
     state = (project.root / STATE / "x").relative_to(root).as_posix()
     if not is_ignored(root, state):
         text = f"`{STATE}/` is not ignored by git"
@@ -147,7 +153,7 @@ def _trust(project: Project) -> Iterator[Diagnosis]:
 
 def _links(project: Project) -> Iterator[Diagnosis]:
     """Find files that are links to blobs which are not there any more (hazard 2.19)."""
-    if project.lockfile_bytes() is None:
+    if project.lock_files.frame() is None:
         return
     lock = project.read_lockfile()
     placements = placements_of(project, lock, project.manifest.artifacts)

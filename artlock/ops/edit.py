@@ -17,7 +17,8 @@ from artlock.fs.atomic import replace_file
 from artlock.fs.problems import raising
 from artlock.model.manifest import DEFAULT_FOLDER
 from artlock.model.uri import Uri
-from artlock.ops.project import LOCKFILE, MANIFEST, STATE, Project, find_root, read_manifest
+from artlock.ops.names import LOCKFILE, MANIFEST, PARTS, STATE
+from artlock.ops.project import Project, find_root, read_manifest
 from artlock.ops.resolve import Resolution, resolve
 from artlock.ops.trusting import refuse_foreign
 
@@ -31,8 +32,10 @@ if TYPE_CHECKING:
 _ATTRIBUTES = (
     f"{LOCKFILE} text eol=lf linguist-generated",
     f"{LOCKFILE} merge=artlock diff=artlock",
+    f"{PARTS}/** text eol=lf linguist-generated",
+    f"{PARTS}/** merge=artlock",
 )
-"""The second line does nothing before `artlock git install`."""
+"""Half of the lines do nothing before `artlock git install`."""
 _IGNORED = (f"/{DEFAULT_FOLDER}/", f"/{STATE}/")
 
 
@@ -169,7 +172,7 @@ def _edited(
         if write:
             _replace_manifest(project, before, after)
         return None
-    lockfile = project.lockfile_bytes()
+    lockfile = project.lock_files.frame()
     dry = resolve(project, names, write=False)
     if not write:
         return dry

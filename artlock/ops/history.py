@@ -17,14 +17,14 @@ from artlock.gitio.history import history_of
 from artlock.gitio.repository import (
     cut_commits,
     has_commit,
-    read_version,
     repository_root,
     work_tree,
 )
 from artlock.model.diff import diff
 from artlock.model.lock import Kind, Lockfile
 from artlock.model.renames import with_renames
-from artlock.ops.project import LOCKFILE
+from artlock.ops.names import LOCKFILE
+from artlock.ops.past import text_of_version
 from artlock.ops.revisions import lockfile_at
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def history(project: Project, name: str | None = None) -> Iterator[Entry]:
     """
     root = work_tree(project.root)
     path = (project.root / LOCKFILE).relative_to(root).as_posix()
-    read = lru_cache(_REMEMBERED)(partial(_read, root))
+    read = lru_cache(_REMEMBERED)(partial(_read, root, path))
     cut = cut_commits(root)
     for step in history_of(root, path):
         entry = _entry(step, read, is_cut=step.commit.name in cut)
@@ -180,17 +180,22 @@ def _from_root(project: Project, wanted: str, here: Path) -> str | None:
     return path.relative_to(project.root).as_posix()
 
 
-def _read(root: Path, name: str) -> Lockfile:
-    return parse_lockfile(read_version(root, name))
+def _read(root: Path, path: str, name: str, commits: tuple[str, ...]) -> Lockfile:
+    return parse_lockfile(text_of_version(root, name, commits, path=path).data)
 
 
-def _entry(step: Step, read: Callable[[str], Lockfile], *, is_cut: bool) -> Entry:
+def _entry(
+    step: Step, read: Callable[[str, tuple[str, ...]], Lockfile], *, is_cut: bool
+) -> Entry:
     if is_cut:
         problem = "the clone is shallow and lacks what was before (`git fetch --unshallow`)"
         return Entry(commit=step.commit, problem=problem)
     try:
-        after = Lockfile() if step.after is None else read(step.after)
-        parents = [Lockfile() if name is None else read(name) for name in step.before]
+        here = (step.commit.name,)
+        after = Lockfile() if step.after is None else read(step.after, here)
+        parents = [
+            Lockfile() if name is None else read(name, step.parents) for name in step.before
+        ]
     except ArtlockError as error:
         return Entry(commit=step.commit, problem=str(error))
     changes = with_renames(_new_in(parents, after))

@@ -31,7 +31,8 @@ from artlock.gitio.hooks import (
 from artlock.gitio.repository import work_tree
 from artlock.model.hooks import Hook
 from artlock.ops.check import check
-from artlock.ops.project import LOCKFILE, MANIFEST, PARTS, Project
+from artlock.ops.names import LOCKFILE, MANIFEST, PARTS
+from artlock.ops.project import Project
 from artlock.ops.revisions import compare
 
 if TYPE_CHECKING:

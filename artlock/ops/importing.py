@@ -120,7 +120,7 @@ def adopt(start: Path, runtime: Runtime, file: Path, wish: Wish) -> Imported:
         _refuse_source(project, one.name)
     locked = {one.name: _locked(project, one) for one in found if one.rows is not None}
     unread = [one for one in found if one.rows is None and not wish.frozen]
-    lockfile = project.lockfile_bytes()
+    lockfile = project.lock_files.frame()
     # All bytes, also where a listing would do: a digest was pinned, and is compared.
     names = [one.name for one in unread]
     lock = resolve(project, names, digest_all=True, write=False).lock

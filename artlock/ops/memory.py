@@ -20,7 +20,7 @@ from artlock.errors import WorkspaceError
 from artlock.formats.settings import user_file
 from artlock.fs.clock import settle
 from artlock.fs.walk import stat_batches, stat_many
-from artlock.ops.project import STATE
+from artlock.ops.names import STATE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -117,7 +117,7 @@ def load_index(project: Project) -> WorkspaceIndex:
     return WorkspaceIndex.load(index_path(project.state), secret=secret)
 
 
-def stamp_of(project: Project, sources: Sources, lockfile: bytes) -> bytes:
+def stamp_of(project: Project, sources: Sources, lockfile_key: bytes) -> bytes:
     """Return what a settled workspace depends on, beside its files: 32 bytes.
 
     The lockfile, the manifest, and the services that answer for its sources.
@@ -125,12 +125,12 @@ def stamp_of(project: Project, sources: Sources, lockfile: bytes) -> bytes:
     Args:
         project: Whose manifest.
         sources: Which services.
-        lockfile: The very bytes that were synced, not those that may lie there by now.
+        lockfile_key: Of the very text that was synced, not of what may lie there by now.
     """
     services = [(a.name, sources.identity(a)) for a in project.manifest.artifacts]
     hasher = blake3(project.manifest_text.encode())
     hasher.update(json.dumps(services).encode() + b"\0")
-    hasher.update(lockfile)
+    hasher.update(lockfile_key)
     return hasher.digest(length=_STAMP_LENGTH)
 
 
@@ -149,8 +149,8 @@ def settled(
     record = index.stamps.get(_SETTLED, b"")
 
     def is_stamped() -> bool:
-        lockfile = project.lockfile_bytes() or b""
-        return record[:_STAMP_LENGTH] == stamp_of(project, sources, lockfile)
+        key = project.lock_files.key() or b""
+        return record[:_STAMP_LENGTH] == stamp_of(project, sources, key)
 
     try:
         if not record or not _is_unchanged(

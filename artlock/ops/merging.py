@@ -18,7 +18,7 @@ from artlock.gitio.repository import read_at, work_tree
 from artlock.model.manifest import MergePolicy
 from artlock.model.merge import merge
 from artlock.ops.edit import add_attributes
-from artlock.ops.project import LOCKFILE, MANIFEST
+from artlock.ops.names import LOCKFILE, MANIFEST
 from artlock.ops.repair import Repaired, read_with_markers
 
 if TYPE_CHECKING:

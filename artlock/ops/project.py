@@ -3,34 +3,27 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import msgspec
-from blake3 import blake3
 
-from artlock.errors import LockfileError, ManifestError, WorkspaceError
+from artlock.errors import ArtlockError, LockfileError, ManifestError, WorkspaceError
 from artlock.formats.manifest import parse_manifest
 from artlock.fs.problems import raising
+from artlock.ops.lockfiles import LockFiles
+from artlock.ops.names import LOCKFILE, MANIFEST, STATE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
+    from artlock.formats.lockfile_parts import LockText
     from artlock.fs.mutex import Mutex
     from artlock.fs.root import Root
     from artlock.model.lock import LockedArtifact, Lockfile
     from artlock.model.manifest import Artifact, Manifest
     from artlock.ops.runtime import Runtime
-
-Found = TypeVar("Found")
-
-_PIECE = 1 << 20
-
-MANIFEST = "artifacts.toml"
-LOCKFILE = "artifacts.lock"
-PARTS = "artifacts.lock.d"
-STATE = ".artlock"
-"""Folder of what artlock remembers about this workspace; never in git."""
 
 
 class Project(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,6 +64,11 @@ class Project(msgspec.Struct, frozen=True, kw_only=True):
         """The folder of what artlock remembers about this workspace."""
         return self.root / STATE
 
+    @property
+    def lock_files(self) -> LockFiles:
+        """The lockfile and its parts where they lie."""
+        return LockFiles(self.root)
+
     def read_lockfile(self) -> Lockfile:
         """Return what is locked.
 
@@ -81,91 +79,38 @@ class Project(msgspec.Struct, frozen=True, kw_only=True):
         # Not for a workspace that has nothing to do: its lockfile is not parsed.
         from artlock.formats.lockfile import parse_lockfile  # noqa: PLC0415 - see above
 
-        return parse_lockfile(self.locked_bytes())
+        return parse_lockfile(self.locked_text().data)
 
-    def locked_bytes(self) -> bytes:
+    def locked_text(self) -> LockText:
         """Return the lockfile as it is on disk.
 
         Raises:
-            LockfileError: There is none, it cannot be read, or it is split into parts.
+            LockfileError: There is none, it cannot be read, or a part is missing or
+                another than it lists.
         """
-        data = self.lockfile_bytes()
-        if data is None:
+        text = self.lock_files.text()
+        if text is None:
             message = "there is no `artifacts.lock` here yet"
             raise LockfileError(message, hint="run `artlock resolve`")
-        return data
-
-    def lockfile_bytes(self) -> bytes | None:
-        """Return the lockfile as it is on disk, or ``None`` if there is none.
-
-        Raises:
-            LockfileError: It cannot be read, or it is split into parts.
-        """
-        return self._of_lockfile(Path.read_bytes)
-
-    def lockfile_size(self) -> int | None:
-        """Return the size of the lockfile in bytes, or ``None`` if there is none.
-
-        Raises:
-            LockfileError: It cannot be looked at, or it is split into parts.
-        """
-        return self._of_lockfile(lambda path: path.stat().st_size)
-
-    def lockfile_digest(self) -> bytes | None:
-        """Return the BLAKE3 digest of the lockfile, without having it in memory.
-
-        Raises:
-            LockfileError: It cannot be read, or it is split into parts.
-        """
-        return self._of_lockfile(_digest_of)
-
-    def _of_lockfile(self, look: Callable[[Path], Found]) -> Found | None:
-        if self._has_parts():
-            message = (
-                f"`{PARTS}/` is here: a later version of artlock keeps large artifacts "
-                "in parts, which this version cannot read"
-            )
-            raise LockfileError(message, hint="upgrade artlock")
-        try:
-            return look(self.root / LOCKFILE)
-        except FileNotFoundError:
-            return None
-        except OSError as error:
-            message = f"`{LOCKFILE}` cannot be read: {error.strerror}"
-            raise LockfileError(message) from error
-
-    def _has_parts(self) -> bool:
-        try:
-            return (self.root / PARTS).is_dir()
-        except OSError as error:
-            message = f"`{PARTS}` cannot be looked at: {error.strerror}"
-            raise LockfileError(message) from error
+        return text
 
     def write_lockfile(self, lock: Lockfile, *, before: bytes | None) -> bool:
-        """Replace the lockfile if its bytes differ; tell whether they did.
+        """Replace the lockfile if its text differs; tell whether it did.
 
-        All or nothing, and durable; read back before it gets its name (hazard 3.4).
+        All or nothing, and durable (``LockFiles.replace``). Where anything is written,
+        every artifact gets the form that its size asks for: rows, or parts. A lockfile
+        whose text stays keeps its form.
 
         Args:
             lock: What is to be locked.
-            before: The bytes that ``lock`` was made from; if somebody changed the file
-                since, nothing is written.
+            before: The file ``artifacts.lock`` that ``lock`` was made from; if somebody
+                changed it since, nothing is written.
 
         Raises:
             WorkspaceError: It cannot be written, or was changed meanwhile.
         """
-        from artlock.formats.lockfile import format_lockfile, read_lockfile  # noqa: PLC0415 - as in `read_lockfile`
-        from artlock.fs.atomic import replace_file  # noqa: PLC0415 - only who writes
-
-        data = format_lockfile(lock)
-
-        def check(written: bytes) -> None:
-            if read_lockfile(written).lock != lock:
-                message = f"`{LOCKFILE}` did not survive being written"
-                raise WorkspaceError(message)
-
         with self.mutex("writing artifacts.lock"):
-            if self.lockfile_bytes() != before:
+            if self.lock_files.frame() != before:
                 message = (
                     f"`{LOCKFILE}` changed while this command ran; nothing was written"
                 )
@@ -173,9 +118,28 @@ class Project(msgspec.Struct, frozen=True, kw_only=True):
                     message,
                     hint="run the command again",
                 )
-            subject = f"`{LOCKFILE}` cannot be written"
-            with raising(WorkspaceError, subject, needed=len(data)):
-                return replace_file(self.root / LOCKFILE, data, check=check)
+            data = self.text_to_write(lock)
+            if data is None:
+                return self.lock_files.settle()
+            from artlock.formats.lockfile_parts import split  # noqa: PLC0415 - only who writes
+
+            return self.lock_files.replace(lock, split(data, self.manifest.split_above))
+
+    def text_to_write(self, lock: Lockfile) -> bytes | None:
+        """Return the text of ``lock``; ``None`` if the lockfile has it already.
+
+        Raises:
+            LockfileError: A value is none that a lockfile can hold.
+        """
+        from artlock.formats.lockfile import format_lockfile  # noqa: PLC0415 - as above
+
+        data = format_lockfile(lock)
+        # One that cannot be read, or has markers of a merge, is not this one.
+        with suppress(ArtlockError):
+            text = self.lock_files.text()
+            if text is not None and text.oddity is None and text.data == data:
+                return None
+        return data
 
     def files(self) -> Root:
         """Open the workspace; whoever does closes it.
@@ -192,25 +156,9 @@ class Project(msgspec.Struct, frozen=True, kw_only=True):
         """Return the mutex of this workspace.
 
         Raises:
-            WorkspaceError: The state folder cannot be made, or is a link or a file: git
-                delivers those too, and nothing is written through them.
+            WorkspaceError: As ``workspace_mutex``.
         """
-        from artlock.fs.mutex import Mutex  # noqa: PLC0415 - `check` writes nothing
-        from artlock.fs.root import Root  # noqa: PLC0415 - likewise
-
-        with (
-            raising(WorkspaceError, f"`{STATE}` cannot be made"),
-            Root(self.root) as root,
-            root.folder(STATE, create=True),
-        ):
-            pass  # refused before anything else is done
-        return Mutex(self.state / "mutex", purpose=purpose, opener=self._open_mutex)
-
-    def _open_mutex(self, flags: int) -> int:
-        from artlock.fs.root import Root  # noqa: PLC0415 - `check` writes nothing
-
-        with Root(self.root) as root, root.folder(STATE, create=True) as folder:
-            return os.open(folder.at("mutex"), flags, 0o666, dir_fd=folder.fd)
+        return workspace_mutex(self.root, purpose)
 
     def chosen(self, names: Iterable[str], groups: Iterable[str] = ()) -> list[Artifact]:
         """Return the artifacts of those names or groups; all if none are given.
@@ -238,13 +186,27 @@ class Project(msgspec.Struct, frozen=True, kw_only=True):
         ]
 
 
-def _digest_of(path: Path) -> bytes:
-    hasher = blake3()
-    piece = memoryview(bytearray(_PIECE))
-    with path.open("rb", buffering=0) as file:
-        while size := file.readinto(piece):
-            hasher.update(piece[:size])
-    return hasher.digest()
+def workspace_mutex(root: Path, purpose: str) -> Mutex:
+    """Return the mutex of the workspace in a folder.
+
+    Raises:
+        WorkspaceError: The state folder cannot be made, or is a link or a file: git
+            delivers those too, and nothing is written through them.
+    """
+    from artlock.fs.mutex import Mutex  # noqa: PLC0415 - `check` writes nothing
+    from artlock.fs.root import Root  # noqa: PLC0415 - likewise
+
+    def opened(flags: int) -> int:
+        with Root(root) as top, top.folder(STATE, create=True) as folder:
+            return os.open(folder.at("mutex"), flags, 0o666, dir_fd=folder.fd)
+
+    with (
+        raising(WorkspaceError, f"`{STATE}` cannot be made"),
+        Root(root) as top,
+        top.folder(STATE, create=True),
+    ):
+        pass  # refused before anything else is done
+    return Mutex(root / STATE / "mutex", purpose=purpose, opener=opened)
 
 
 def find_root(start: Path) -> Path:

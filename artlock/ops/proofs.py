@@ -1,7 +1,8 @@
 r"""The memory of lockfiles that were judged, and found valid.
 
-A long text need not be judged again: its BLAKE3 digest says that it is the same, and what
-it says beside its rows is remembered (decision record 0023). The memory is a file for each
+A long text need not be judged again: its BLAKE3 digest says that it is the same (that of
+the frame, where it lists parts with theirs), and what it says beside its rows is remembered
+(decision record 0023). The memory is a file for each
 text, in the user's state folder, where no checkout reaches::
 
     artlock-proof 1\n               what it is, and the number of its format
@@ -26,7 +27,7 @@ from artlock.formats.lockfile_survey import (
     Survey,
     one_by_one,
     survey_again,
-    survey_lockfile,
+    survey_text,
 )
 from artlock.formats.settings import user_file
 from artlock.fs.atomic import replace_file
@@ -37,9 +38,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from artlock.formats.lockfile_parts import LockText
     from artlock.ops.runtime import Runtime
 
-RULES = 1
+RULES = 2
 """Raised with every change of what is read, refused or counted between two releases."""
 KEPT = 32
 """Proofs that are kept: of those texts that were proven last."""
@@ -58,27 +60,30 @@ class _Proof(msgspec.Struct, frozen=True, array_like=True):
     tallies: tuple[Tally, ...]
 
 
-def survey_once(data: bytes, runtime: Runtime, *, name: str = "artifacts.lock") -> Survey:
+def survey_and_remember(
+    text: LockText, runtime: Runtime, *, name: str = "artifacts.lock"
+) -> Survey:
     """Judge the text of a lockfile, and remember it; not if it was judged before.
 
     Args:
-        data: The whole text.
+        text: The lockfile.
         runtime: Whose user remembers it.
         name: What the text is, for messages.
 
     Raises:
-        ArtlockError: As ``survey_lockfile``.
+        ArtlockError: As ``survey_text``.
     """
-    digest = blake3(data).digest()
+    digest = text.key
     known = recalled(runtime.environ, digest)
     if known is not None:
         return known
-    may_fork = runtime.may_fork and len(data) >= _WORTH_A_FORK
-    found = survey_lockfile(data, name=name, share=share_out if may_fork else one_by_one)
-    if found.rest is not None and len(found.rest) <= _LARGEST:
+    may_fork = runtime.may_fork and len(text.data) >= _WORTH_A_FORK
+    found = survey_text(text, name=name, share=share_out if may_fork else one_by_one)
+    rest = found.rest if found.oddity is None else None
+    if rest is not None and len(rest) <= _LARGEST:
         # A memory only. `ArtlockError`: there is no place for it.
         with suppress(OSError, ArtlockError):
-            _remember(runtime.environ, _Proof(digest, _prover(), found.rest, found.tallies))
+            _remember(runtime.environ, _Proof(digest, _prover(), rest, found.tallies))
     return found
 
 

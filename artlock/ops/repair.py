@@ -8,12 +8,14 @@ both sides are kept; an artifact with any other row is disputed, and is listed a
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 import msgspec
 from msgspec.structs import replace
 
 from artlock.errors import LockfileError
 from artlock.formats.lockfile import parse_lockfile
+from artlock.formats.lockfile_parts import LockText
 from artlock.model.lock import LockedArtifact, Lockfile
 
 _BOTH, _OURS, _BASE, _THEIRS = "both", "ours", "base", "theirs"
@@ -39,8 +41,18 @@ class Repaired(msgspec.Struct, frozen=True):
     disputed: frozenset[str] = frozenset()
 
 
-def read_with_markers(data: bytes) -> Repaired:
+def _without_parts(data: bytes) -> LockText:
+    return LockText(data=data)
+
+
+def read_with_markers(
+    data: bytes, text_of: Callable[[bytes], LockText] = _without_parts
+) -> Repaired:
     """Read a lockfile that may have conflict markers.
+
+    Args:
+        data: The file.
+        text_of: Returns the text of a side, which may list parts.
 
     Raises:
         LockfileError: A side is not a lockfile; without markers, what ``parse_lockfile``
@@ -48,8 +60,8 @@ def read_with_markers(data: bytes) -> Repaired:
         PolicyError: A side has a row that its declaration does not cover.
     """
     if b"<<<<<<<" not in data:
-        return Repaired(parse_lockfile(data))
-    ours, theirs = (parse_lockfile(side) for side in _sides(data))
+        return Repaired(parse_lockfile(text_of(data).data))
+    ours, theirs = (parse_lockfile(text_of(side).data) for side in _sides(data))
     names = {a.name for a in (*ours.artifacts, *theirs.artifacts)}
     agreed: list[LockedArtifact] = []
     disputed: set[str] = set()

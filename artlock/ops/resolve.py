@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack, contextmanager
 from enum import StrEnum
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -18,7 +18,8 @@ from artlock.errors import (
     ObjectNotFoundError,
     PolicyError,
 )
-from artlock.formats.lockfile import format_lockfile
+from artlock.gitio.merging import merged_commits
+from artlock.gitio.repository import repository_root
 from artlock.model.diff import diff
 from artlock.model.lock import Kind, LockedArtifact, Lockfile
 from artlock.model.manifest import ChecksumPolicy
@@ -27,7 +28,9 @@ from artlock.model.safety import check_artifact
 from artlock.model.tokens import Trust
 from artlock.ops.digesting import with_digests
 from artlock.ops.going_back import at, refuse_without_versions, tell_what_may_be_lost
+from artlock.ops.names import PARTS
 from artlock.ops.observe import observe
+from artlock.ops.past import PastParts
 from artlock.ops.placements import refuse_long, refuse_overlap
 from artlock.ops.policy import problem_with_source
 from artlock.ops.precise import by_artifact, moved_precisely
@@ -40,6 +43,7 @@ from artlock.ops.vault import Vault
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from artlock.formats.lockfile_parts import LockText, Part
     from artlock.model.diff import Change
     from artlock.model.lock import LockedObject
     from artlock.model.manifest import Artifact, Declaration
@@ -124,9 +128,9 @@ def resolve(
     if as_of is not None:
         refuse_without_versions(wanted)
     chosen = {a.name for a in wanted}
-    before = project.lockfile_bytes()
+    before = project.lock_files.frame()
     anew = pins is Pins.FORGET and names is None
-    repaired = _readable(before, anew=anew)
+    repaired = _readable(project, before, anew=anew)
     artifacts: list[LockedArtifact] = []
     errors: list[ArtlockError] = []
     with ExitStack() as stack:
@@ -156,13 +160,14 @@ def resolve(
         if errors:
             raise together(errors)
         lock = replace(repaired.lock, artifacts=tuple(artifacts))
+        differs = project.text_to_write(lock) is not None
         # While the cache is held: what was read for it is needed by nobody else yet.
         written = write and project.write_lockfile(lock, before=before)
     return Resolution(
         lock=lock,
         changes=with_renames(diff(repaired.lock, lock)),
         written=written,
-        differs=format_lockfile(lock) != before,
+        differs=differs,
         listed=tuple(run.listed),
         markers=run.markers,
         read_size=run.read_size,
@@ -179,18 +184,30 @@ def _shared_vault(project: Project) -> Iterator[Vault]:
         yield vault
 
 
-def _readable(before: bytes | None, *, anew: bool) -> Repaired:
+def _readable(project: Project, before: bytes | None, *, anew: bool) -> Repaired:
     """Return what was locked; nothing of a damaged lockfile that is to be made anew."""
     if before is None:
         return Repaired()
     try:
-        return read_with_markers(before)
+        return read_with_markers(before, partial(_text_of_side, project))
     except LaterFormatError:
         raise
     except (LockfileError, PolicyError):
         if anew:
             return Repaired()
         raise
+
+
+def _text_of_side(project: Project, data: bytes) -> LockText:
+    """Return the text of the lockfile, or of a side of a merge, whose parts git has."""
+
+    def in_git(part: Part) -> Iterator[bytes]:
+        root = repository_root(project.root)
+        if root is not None:
+            path = (project.root / PARTS).relative_to(root).as_posix()
+            yield from PastParts(root, path, merged_commits()).candidates(part)
+
+    return project.lock_files.text_of(data, in_git)
 
 
 class _Run:

@@ -8,14 +8,16 @@ import msgspec
 
 from artlock.formats.lockfile import parse_lockfile
 from artlock.formats.lockfile_changes import without_common_rows
-from artlock.gitio.repository import merge_base, read_at, work_tree
+from artlock.gitio.repository import merge_base, work_tree
 from artlock.model.diff import diff
 from artlock.model.lock import Lockfile
 from artlock.model.renames import with_renames
-from artlock.ops.project import LOCKFILE
-from artlock.ops.surveys import survey_text
+from artlock.ops.names import LOCKFILE
+from artlock.ops.past import text_at
+from artlock.ops.surveys import survey_once
 
 if TYPE_CHECKING:
+    from artlock.formats.lockfile_parts import LockText
     from artlock.model.diff import Change
     from artlock.ops.project import Project
     from artlock.ops.runtime import Runtime
@@ -46,7 +48,7 @@ def compare(
     if new is not None:
         after = _text_at(project, new)
     else:
-        after = _Text(project.lockfile_bytes(), LOCKFILE)
+        after = _Named(project.lock_files.text(), LOCKFILE)
     return with_renames(diff(*_differing(before, after, project.runtime)))
 
 
@@ -59,28 +61,30 @@ def changed_rows(project: Project, revision: str) -> tuple[Lockfile, Lockfile]:
         GitError: There is no git, no repository, or no such revision.
         LockfileError: A lockfile is not valid, or there is no working one.
     """
-    after = _Text(project.locked_bytes(), LOCKFILE)
+    after = _Named(project.locked_text(), LOCKFILE)
     return _differing(_text_at(project, revision), after, project.runtime)
 
 
-class _Text(msgspec.Struct, frozen=True):
-    data: bytes | None
+class _Named(msgspec.Struct, frozen=True):
+    text: LockText | None
     name: str
 
     def read(self) -> Lockfile:
         return (
-            Lockfile() if self.data is None else parse_lockfile(self.data, name=self.name)
+            Lockfile()
+            if self.text is None
+            else parse_lockfile(self.text.data, name=self.name)
         )
 
 
-def _differing(old: _Text, new: _Text, runtime: Runtime) -> tuple[Lockfile, Lockfile]:
+def _differing(old: _Named, new: _Named, runtime: Runtime) -> tuple[Lockfile, Lockfile]:
     """Return both lockfiles, without rows that need not be compared."""
-    if old.data is None or new.data is None:
+    if old.text is None or new.text is None:
         return old.read(), new.read()
-    before = survey_text(old.data, runtime, name=old.name)
-    after = survey_text(new.data, runtime, name=new.name)
+    before = survey_once(old.text, runtime, name=old.name)
+    after = survey_once(new.text, runtime, name=new.name)
     if before.is_canonical and after.is_canonical:
-        return without_common_rows(old.data, new.data)
+        return without_common_rows(old.text.data, new.text.data)
     return old.read(), new.read()
 
 
@@ -94,7 +98,7 @@ def lockfile_at(project: Project, revision: str) -> Lockfile:
     return _text_at(project, revision).read()
 
 
-def _text_at(project: Project, revision: str) -> _Text:
+def _text_at(project: Project, revision: str) -> _Named:
     root = work_tree(project.root)
     path = (project.root / LOCKFILE).relative_to(root).as_posix()
-    return _Text(read_at(root, revision, path), f"{revision}:{path}")
+    return _Named(text_at(root, revision, path), f"{revision}:{path}")

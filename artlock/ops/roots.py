@@ -17,16 +17,18 @@ from artlock.cache.projects import forget, known_projects, needs_of, note_missed
 from artlock.cache.statindex import WorkspaceIndex
 from artlock.errors import ArtlockError, CacheError, GitError, LaterFormatError
 from artlock.formats.lockfile import parse_lockfile
-from artlock.gitio.repository import read_version, repository_root, versions_of
+from artlock.gitio.repository import repository_root, versions_of
 from artlock.model.digest import Digest
+from artlock.model.lock import Lockfile
+from artlock.ops.lockfiles import LockFiles
 from artlock.ops.memory import index_path, index_secret
-from artlock.ops.project import LOCKFILE, MANIFEST, PARTS, STATE
+from artlock.ops.names import LOCKFILE, MANIFEST, STATE
+from artlock.ops.past import text_of_version
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
     from pathlib import Path
 
-    from artlock.model.lock import Lockfile
     from artlock.ops.runtime import Runtime
     from artlock.ops.vault import Vault
 
@@ -154,14 +156,10 @@ def is_there(project: Path) -> bool:
 
 
 def _locked(root: Path, vault: Vault) -> Iterator[Digest]:
-    if (root / PARTS).is_dir():
-        message = f"a later artlock wrote `{root / PARTS}/`, so nobody knows what it needs"
-        raise CacheError(message, hint="upgrade artlock")
     try:
-        lock = parse_lockfile((root / LOCKFILE).read_bytes())
-    except FileNotFoundError:
-        return
-    except (OSError, ArtlockError) as error:
+        text = LockFiles(root).text()
+        lock = Lockfile() if text is None else parse_lockfile(text.data)
+    except ArtlockError as error:
         message = f"`{root / LOCKFILE}` cannot be read, so nobody knows what it needs"
         raise CacheError(message, hint="mend it first (`artlock check`)") from error
     yield from _needed_by(lock, vault)
@@ -177,9 +175,13 @@ def _in_git(root: Path, vault: Vault, keep: Keep, roots: Roots) -> Iterator[Dige
             raise GitError(message, hint="mend it first (`git fsck`)")
         return
     path = (root.resolve() / LOCKFILE).relative_to(top).as_posix()
-    for name in versions_of(top, path, every_commit=keep is Keep.COMMITS):
+    label = f"{root / LOCKFILE}"
+    for version in versions_of(top, path, every_commit=keep is Keep.COMMITS):
         try:
-            lock = parse_lockfile(read_version(top, name), name=f"{root / LOCKFILE}")
+            text = text_of_version(
+                top, version.name, (version.commit,), path=path, name=label
+            )
+            lock = parse_lockfile(text.data, name=label)
         except LaterFormatError as error:
             message = (
                 f"a later artlock wrote `{root / LOCKFILE}` at some commit, so nobody here "
@@ -190,8 +192,8 @@ def _in_git(root: Path, vault: Vault, keep: Keep, roots: Roots) -> Iterator[Dige
             raise
         except ArtlockError as error:
             # Nobody can sync from it either.
-            text = f"`{LOCKFILE}` of `{root}` as git object {name}: {error.message}"
-            roots.unreadable.append(text)
+            what = f"`{LOCKFILE}` of `{root}` as git object {version.name}"
+            roots.unreadable.append(f"{what}: {error.message}")
             continue
         yield from _needed_by(lock, vault)
 

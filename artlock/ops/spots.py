@@ -9,8 +9,9 @@ import msgspec
 
 from artlock.errors import ArtlockError
 from artlock.formats.lines import line_of_declaration, line_of_row
+from artlock.formats.lockfile_parts import LockText, place_of_line
 from artlock.gitio.repository import repository_root
-from artlock.ops.project import LOCKFILE, MANIFEST
+from artlock.ops.names import LOCKFILE, MANIFEST, PARTS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,18 +41,22 @@ class Spots:
     def of(self, artifact: str, path: str = "") -> Spot:
         """Return where what is said of an artifact, or of one of its rows, is to be seen.
 
-        A row stands in the lockfile; an artifact in the manifest, or in the lockfile where
-        it is declared no more. What is said of none is said at the top of the lockfile.
+        A row stands in the lockfile or in a part of it; an artifact in the manifest, or in
+        the lockfile where it is declared no more. What is said of none is said at the top
+        of the lockfile.
         """
         if not path and self._project.manifest.get(artifact) is not None:
             line = line_of_declaration(self._project.manifest_text, artifact)
             return Spot(self._folder + MANIFEST, line or 1)
-        line = line_of_row(self._lockfile, artifact, path) if artifact else None
-        return Spot(self._folder + LOCKFILE, line or 1)
+        text = self._lockfile
+        line = line_of_row(text.data, artifact, path) if artifact else None
+        part, line = place_of_line(text, line or 1)
+        file = LOCKFILE if part is None else f"{PARTS}/{part.path}"
+        return Spot(self._folder + file, line)
 
     @cached_property
-    def _lockfile(self) -> bytes:
-        return self._project.lockfile_bytes() or b""
+    def _lockfile(self) -> LockText:
+        return self._project.lock_files.text() or LockText(data=b"")
 
 
 def folder_in_repository(folder: Path) -> str:

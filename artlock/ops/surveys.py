@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from artlock.formats.lockfile_survey import survey_lockfile
+from artlock.formats.lockfile_survey import survey_text
 
 if TYPE_CHECKING:
+    from artlock.formats.lockfile_parts import LockText
     from artlock.formats.lockfile_survey import Survey
     from artlock.ops.project import Project
     from artlock.ops.runtime import Runtime
@@ -25,29 +26,31 @@ def survey(project: Project) -> Survey:
         UnsafePathError: A row's path cannot be a file that is safe everywhere.
         PolicyError: A URI has a credential, or a row points outside of its declaration.
     """
-    if (project.lockfile_size() or 0) >= LONG:
+    if project.lock_files.is_long(LONG):
         from artlock.ops.proofs import recalled  # noqa: PLC0415 - not for short texts
 
         # A million rows are hashed in 0.1 s and never in memory.
-        known = recalled(project.runtime.environ, project.lockfile_digest() or b"")
+        known = recalled(project.runtime.environ, project.lock_files.key() or b"")
         if known is not None:
             return known
-    return survey_text(project.locked_bytes(), project.runtime)
+    return survey_once(project.locked_text(), project.runtime)
 
 
-def survey_text(data: bytes, runtime: Runtime, *, name: str = "artifacts.lock") -> Survey:
+def survey_once(
+    text: LockText, runtime: Runtime, *, name: str = "artifacts.lock"
+) -> Survey:
     """Judge the text of a lockfile; a long one only if it was not judged before.
 
     Args:
-        data: The whole text.
+        text: The lockfile.
         runtime: Whose user remembers it.
         name: What the text is, for messages.
 
     Raises:
         ArtlockError: As ``survey``.
     """
-    if len(data) < LONG:
-        return survey_lockfile(data, name=name)
-    from artlock.ops.proofs import survey_once  # noqa: PLC0415 - likewise
+    if len(text.data) < LONG:
+        return survey_text(text, name=name)
+    from artlock.ops.proofs import survey_and_remember  # noqa: PLC0415 - likewise
 
-    return survey_once(data, runtime, name=name)
+    return survey_and_remember(text, runtime, name=name)

@@ -149,8 +149,8 @@ def prepared(
             stack.enter_context(vault.layout.mutex(purpose="sync"))
             stack.enter_context(project.mutex("sync"))
         # Read once, and not before the mutex is held: another command may be writing it.
-        lockfile = project.locked_bytes()
-        lock = parse_lockfile(lockfile)
+        text = project.locked_text()
+        lock = parse_lockfile(text.data)
         artifacts = _to_sync(project, lock, names, options)
         placements = placements_of(project, lock, artifacts)
         root = stack.enter_context(project.files())
@@ -170,7 +170,7 @@ def prepared(
             options,
             artifacts=artifacts,
             placements=placements,
-            lockfile=lockfile,
+            lockfile_key=text.key,
             whole=not names and not options.groups,
             saved=saved,
         )

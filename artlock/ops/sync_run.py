@@ -52,7 +52,7 @@ class SyncRun:
         *,
         artifacts: Sequence[Artifact],
         placements: Sequence[Placement],
-        lockfile: bytes,
+        lockfile_key: bytes,
         whole: bool,
         saved: Sequence[str],
     ) -> None:
@@ -87,7 +87,7 @@ class SyncRun:
         """Blobs of another size than their rows say."""
         self._artifacts = artifacts
         self._placements = placements
-        self._lockfile = lockfile
+        self._lockfile_key = lockfile_key
         self._whole = whole
         self._saved = saved
 
@@ -227,7 +227,7 @@ class SyncRun:
             weak=report.weak,
             files=len(self._placements),
         )
-        return stamp_of(self._project, self._sources, self._lockfile), counts
+        return stamp_of(self._project, self._sources, self._lockfile_key), counts
 
     def _is_in_scope(self, artifact: str) -> bool:
         """Tell whether what artlock wrote for an artifact may be removed by this run."""

@@ -18,7 +18,7 @@ from artlock.model.trust import (
     fingerprint,
     sensitive_settings,
 )
-from artlock.ops.project import MANIFEST
+from artlock.ops.names import MANIFEST
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -21,10 +21,12 @@ def fmt(shell: Shell, files: tuple[Path, ...], check: bool) -> int:  # noqa: FBT
     """Write artifacts.toml and artifacts.lock in canonical form.
 
     Without FILEs, both files of the project. Meaning, comments and order of the manifest
-    stay as they are.
+    stay as they are. Of artifacts.lock, large artifacts are put into parts or taken out of
+    them as `split-above` asks, and what an interrupted command left of parts is put right.
     """
     from artlock.ops.fmt import canonicalize  # noqa: PLC0415 - not for --help
-    from artlock.ops.project import LOCKFILE, MANIFEST, find_root  # noqa: PLC0415 - likewise
+    from artlock.ops.names import LOCKFILE, MANIFEST  # noqa: PLC0415 - likewise
+    from artlock.ops.project import find_root  # noqa: PLC0415 - likewise
 
     paths = list(files)
     if not paths:

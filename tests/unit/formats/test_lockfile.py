@@ -17,6 +17,7 @@ from artlock.formats.lockfile import (
     read_lockfile,
 )
 from artlock.formats.lockfile_heads import _HEAD_KEYS
+from artlock.formats.lockfile_parts import split
 from artlock.model.lock import (
     Kind,
     LockedArtifact,
@@ -104,7 +105,7 @@ def test_lockfiles_of_every_released_format_are_read_and_kept(path: Path) -> Non
 def test_there_is_a_golden_lockfile_with_every_key() -> None:
     keys = {
         line.partition(" = ")[0]
-        for path in GOLDEN.glob("format-1*.lock")
+        for path in (*GOLDEN.glob("format-1*.lock"), *GOLDEN.glob("*/artifacts.lock"))
         for line in path.read_text("utf-8").splitlines()
     }
     assert keys >= _HEAD_KEYS
@@ -359,15 +360,10 @@ def test_the_version_of_an_artifact_is_no_format() -> None:
         parse_lockfile(data)
 
 
-def test_parts_are_refused_with_the_way_out() -> None:
+def test_an_artifact_does_not_have_rows_and_parts() -> None:
     data = text(head='parts = ["0a1b"]\n')
-    with pytest.raises(LockfileError) as caught:
+    with pytest.raises(LockfileError, match="it has both `objects` and `parts`"):
         parse_lockfile(data)
-    assert caught.value.message == (
-        "`artifacts.lock` keeps rows of `a` in `artifacts.lock.d/`, "
-        "as a later version of artlock writes them"
-    )
-    assert caught.value.hint == "upgrade artlock"
 
 
 @pytest.mark.parametrize("end", [b"\n", b"\r\n"])
@@ -413,6 +409,29 @@ def test_5_1_rows_are_judged_by_both_readers(end: bytes) -> None:
 def test_5_11_a_text_beyond_the_cap_is_refused_unread() -> None:
     with pytest.raises(LockfileError, match="it is larger than 1073741824 bytes"):
         parse_lockfile(bytes(2**30 + 1))
+
+
+def test_anyone_can_put_the_whole_text_together_in_a_shell(tmp_path: Path) -> None:
+    page = REFERENCE.read_text("utf-8")
+    found = re.search(r"```sh whole-text\n(.*?)```", page, re.DOTALL)
+    assert found is not None
+    rows = (LockedObject('a"b', 1, "", ""), LockedObject("é", 2, MD5, ""))
+    artifacts = [
+        _artifact("x", "s3://b/t", Kind.TREE, *rows[:1]),
+        _artifact("y", "s3://b/t", Kind.TREE, *rows),
+    ]
+    link = _artifact("link", "labelbox://p", Kind.LINK)
+    whole = format_lockfile(Lockfile(artifacts=(link, *artifacts)))
+    split_text = split(whole, 30)
+    (tmp_path / "artifacts.lock").write_bytes(split_text.frame)
+    for part, data in split_text.parts:
+        path = tmp_path / "artifacts.lock.d" / part.path
+        path.parent.mkdir(parents=True)
+        path.write_bytes(data)
+    done = subprocess.run(
+        ["sh", "-c", found[1]], cwd=tmp_path, capture_output=True, check=True
+    )
+    assert done.stdout == whole
 
 
 B3SUM = f"""\

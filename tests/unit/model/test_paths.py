@@ -37,7 +37,7 @@ NEVER = {
         ".g\u200cit", ".\u200dgit", ".gi\ufefft", ".git\u200f",
         ".g\u206ait", "\u200e.git",
         "artifacts.toml", "ARTIFACTS.TOML", "a/artifacts.lock",
-        "artifacts.lock.", "artifacts.lock ",
+        "artifacts.lock.", "artifacts.lock ", "a/artifacts.lock.d/x",
         "artifact\u017f.toml", "artifacts.lock:x", ".artlock", ".ARTLOCK/x",
         ".artlock-x",
         ".git\u200b", ".gi\u00adt", ".git\ufe0f/x", "artifacts\u2060.lock",
@@ -159,7 +159,7 @@ def oracle(path: str, *, portable: bool) -> bool:
             or seen in {".git", ".github", ".gitmodules", ".gitattributes", ".envrc"}
             or (stem == "git" and digits and all(c in "0123456789" for c in digits))
             or (stem in short and before_dot and set(before_dot) <= set("0123456789"))
-            or seen in {"artifacts.toml", "artifacts.lock"}
+            or seen in {"artifacts.toml", "artifacts.lock", "artifacts.lock.d"}
             or seen[:8] == ".artlock"
         ):
             return False
@@ -320,7 +320,7 @@ def test_a_person_may_choose_most_places(path: str) -> None:
         "", "/", "/abs", "..", "../x", "a/../b", "a//b", "./a", ".", "c:/x",
         "a\\b", "a\nb", "x" * 256,
         ".git", ".GIT/hooks", "a/git~1", ".artlock", ".artlock/x",
-        "artifacts.toml", "ARTIFACTS.lock",
+        "artifacts.toml", "ARTIFACTS.lock", "artifacts.lock.d", "Artifacts.Lock.D/x",
         "\u202ea", ".git\u200c/x", ".art\u200clock",
     ],
 )  # fmt: skip

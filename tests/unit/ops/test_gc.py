@@ -153,11 +153,12 @@ def test_a_lockfile_that_cannot_be_read_stops_everything(
     bench: Workbench, other: Workbench
 ) -> None:
     lets_go(bench, other)
-    for damage in (
-        lambda: other.lockfile.write_text("nonsense"),
-        (other.root / "artifacts.lock.d").mkdir,
-    ):
-        damage()
+    whole = other.lockfile.read_text("utf-8")
+    digest = "0" * 64
+    parts = f'parts = [\n["first","blake3:{digest}"],\n]\n'
+    torn = whole[: whole.index("objects")] + parts
+    for damaged in ("nonsense", torn):
+        other.lockfile.write_text(damaged)
         with pytest.raises(CacheError, match="nobody knows what it needs"):
             collected(bench)
         assert bench.cached() == {"1", "2", "3"}

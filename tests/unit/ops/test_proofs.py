@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from artlock.errors import ArtlockError
-from artlock.formats.lockfile_survey import Share, Survey, survey_lockfile
+from artlock.formats.lockfile_parts import LockText
+from artlock.formats.lockfile_survey import Share, Survey, survey_text
 from artlock.ops import proofs, surveys
 from artlock.ops.check import check
 from tests.unit.ops.workbench import Workbench
@@ -36,14 +37,14 @@ def answer(bench: Workbench) -> str:
 
 def judged(bench: Workbench, patch: pytest.MonkeyPatch) -> bool:
     """Tell whether a check judges the text, and does not find it in its memory."""
-    texts: list[bytes] = []
+    texts: list[LockText] = []
 
-    def watched(data: bytes, *, name: str, share: Share) -> Survey:
-        texts.append(data)
-        return survey_lockfile(data, name=name, share=share)
+    def watched(text: LockText, *, name: str, share: Share) -> Survey:
+        texts.append(text)
+        return survey_text(text, name=name, share=share)
 
     with patch.context() as inner:
-        inner.setattr(proofs, "survey_lockfile", watched)
+        inner.setattr(proofs, "survey_text", watched)
         check(bench.project())
     return bool(texts)
 
@@ -138,7 +139,7 @@ def test_5_1_a_proof_is_of_one_text_and_of_one_user(
     check(locked.project())
     (record,) = records()
     edit(locked, '["a",1,', '["../a",1,')
-    forged = locked.project().lockfile_digest()
+    forged = locked.project().lock_files.key()
     assert forged is not None
     record.rename(record.with_name(forged.hex()))
     assert answer(locked).startswith("UnsafePathError")
@@ -150,7 +151,7 @@ def test_5_1_a_proof_is_of_one_text_and_of_one_user(
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("RULES", 2), ("__version__", "99"), ("_MAGIC", b"other 2\n")]
+    ("name", "value"), [("RULES", 99), ("__version__", "99"), ("_MAGIC", b"other 2\n")]
 )
 def test_other_rules_prove_anew(
     locked: Workbench, monkeypatch: pytest.MonkeyPatch, name: str, value: object

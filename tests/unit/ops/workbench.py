@@ -9,7 +9,8 @@ from typing import Any
 
 from artlock.cache.layout import CacheLayout
 from artlock.model.lock import Lockfile
-from artlock.ops.project import LOCKFILE, MANIFEST, Project
+from artlock.ops.names import LOCKFILE, MANIFEST
+from artlock.ops.project import Project
 from artlock.ops.resolve import Pins, Resolution, resolve
 from artlock.ops.runtime import Runtime
 from artlock.ops.status import StatusReport, status
