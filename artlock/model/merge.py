@@ -151,7 +151,7 @@ def _artifact(
     head = _head(base, ours, theirs)
     if head is None:
         return conflict
-    rows, conflicts = _rows(base.objects if base else (), ours.objects, theirs.objects)
+    rows, conflicts = merge_rows(base.objects if base else (), ours.objects, theirs.objects)
     if not all(_is_allowed(head, side) for side in _sides(rows, conflicts)):
         return conflict  # each side is right, and both together are not
     return MergedArtifact(replace(head, objects=rows), conflicts)
@@ -196,11 +196,12 @@ def _meaning(head: LockedArtifact) -> LockedArtifact:
     return replace(head, declared=declared)
 
 
-def _rows(
+def merge_rows(
     base: Sequence[LockedObject],
     ours: Sequence[LockedObject],
     theirs: Sequence[LockedObject],
 ) -> tuple[tuple[LockedObject, ...], tuple[RowConflict, ...]]:
+    """Merge rows by their paths; return those that are right, and the conflicts, sorted."""
     before, mine, other = ({row.path: row for row in rows} for rows in (base, ours, theirs))
     rows: list[LockedObject] = []
     conflicts: list[RowConflict] = []

@@ -133,7 +133,7 @@ def hook(shell: Shell, name: str, arguments: tuple[str, ...]) -> int:
 def merge_driver(
     shell: Shell, base: Path, ours: Path, theirs: Path, path: Path, marker_size: int
 ) -> int:
-    """Merge three lockfiles into OURS; git calls this.
+    """Merge three lockfiles, or three states of a part, into OURS; git calls this.
 
     Exits 1 if both sides changed something in different ways: OURS then has conflict
     markers, and `artlock resolve` reads both sides of it. If a file is no lockfile, OURS
