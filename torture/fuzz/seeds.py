@@ -20,6 +20,7 @@ from torture.fuzz.listings import PAGE_END
 from torture.fuzz.own import RANGE, TRUTH, index_payload
 
 _GOLDEN = Path(__file__).parents[2] / "tests" / "golden" / "format-1.lock"
+_PARTS = _GOLDEN.with_name("format-1-parts")
 
 
 def seeds() -> dict[str, list[bytes]]:
@@ -27,6 +28,7 @@ def seeds() -> dict[str, list[bytes]]:
     built = {
         "lockfile": _lockfiles(),
         "markers": _merges(),
+        "frame": _frames(),
         "manifest": _manifests(),
         "uri": iter(_URIS),
         "path": iter(_PATHS),
@@ -78,6 +80,28 @@ def _lockfiles() -> Iterator[bytes]:
     yield one.replace(b'["a.pb",0', b'["a.pb",0x0')
     yield one + one.partition(b"\n\n")[2]
     yield b""
+
+
+def _frames() -> Iterator[bytes]:
+    golden = (_PARTS / "artifacts.lock").read_bytes()
+    both = golden.split(b"\n\n[[artifact]]\n")
+    list_of_one = both[1][both[1].index(b"parts") :]
+    yield golden
+    yield golden.replace(b"\n", b"\r\n")
+    yield golden.replace(b"revision = 0", b"revision=0")
+    yield golden.replace(b'["first"', b'[ "first"')
+    yield golden.replace(b"first", b"../../first")
+    yield golden.replace(b"first", b"0" * 32)
+    yield golden.replace(b'"labels"', b'"images"')
+    yield golden.replace(b"blake3:0", b"blake3:1")
+    yield golden.replace(b"],\n]\n", b"],\n" + list_of_one.partition(b"\n")[2], 1)
+    yield golden.replace(list_of_one, b"parts = [\n]\n")
+    yield golden.replace(list_of_one, b"objects = [\n]")
+    yield golden.replace(list_of_one, b"objects = [\n]\n" + list_of_one)
+    yield golden.replace(list_of_one, b"parts = [\n1,\n]\n")
+    yield golden.replace(b'kind = "tree"', b'kind = "file"', 1)
+    yield b"\n\n[[artifact]]\n".join(both[:2])
+    yield b"\n\n[[artifact]]\n".join((both[0], both[2], both[1]))
 
 
 def _merges() -> Iterator[bytes]:

@@ -43,6 +43,12 @@ TARGETS: tuple[Target, ...] = (
         ),
         inputs=1000,
     ),
+    Target(
+        name="frame",
+        run=texts.frame,
+        words=(*words.LOCK, b"parts = [\n", b'["first","blake3:', b"first"),
+        inputs=1500,
+    ),
     Target(name="manifest", run=texts.manifest, words=words.MANIFEST, inputs=200),
     Target(name="uri", run=values.uri, words=words.URI, inputs=5000),
     Target(name="path", run=values.path, words=words.PATH, inputs=3000),

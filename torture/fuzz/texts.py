@@ -1,10 +1,13 @@
 """Targets: what stands in the files of a project and of a user."""
 
+from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 
 from artlock.errors import ArtlockError, ConfigError, ManifestError
 from artlock.formats.lockfile import format_lockfile, parse_lockfile, read_lockfile
 from artlock.formats.lockfile_faults import Spot
+from artlock.formats.lockfile_parts import Frame, _quick_frame, _slow_frame, join
 from artlock.formats.lockfile_read import _check, _read_slowly
 from artlock.formats.lockfile_survey import survey_lockfile
 from artlock.formats.manifest import parse_manifest
@@ -21,6 +24,10 @@ from artlock.model.lock import (
 from artlock.model.tally import Tally
 from artlock.model.trust import sensitive_settings
 from artlock.ops.repair import read_with_markers
+
+_GOLDEN = Path(__file__).parents[2] / "tests" / "golden" / "format-1-parts"
+PARTS = tuple(path.read_bytes() for path in sorted(_GOLDEN.rglob("*.rows")))
+"""What there is of parts, for every frame."""
 
 
 def lockfile(data: bytes) -> bool:
@@ -46,6 +53,29 @@ def markers(data: bytes) -> bool:
         return False
     _check_written(repaired.lock)
     return True
+
+
+def frame(data: bytes) -> bool:
+    """Both readers of frames give one value, whose rows are those of the parts."""
+    quick = _joined(_quick_frame, data)
+    slow = _joined(_slow_frame, data)
+    assert quick is None or quick == slow
+    if not isinstance(slow, Lockfile):
+        return False
+    _check_written(slow)
+    return True
+
+
+def _joined(
+    reader: Callable[[bytes, Spot], Frame | None], data: bytes
+) -> Lockfile | str | None:
+    try:
+        parsed = reader(data, Spot("artifacts.lock"))
+        if parsed is None:
+            return None
+        return parse_lockfile(join(parsed, lambda _: PARTS).data)
+    except ArtlockError as error:
+        return type(error).__name__
 
 
 def _outcome(data: bytes) -> Lockfile | str:
