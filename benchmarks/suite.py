@@ -6,13 +6,14 @@ from collections.abc import Callable, Iterator, Mapping
 
 from benchmarks.comparison import Comparison
 from benchmarks.ground import Ground
-from benchmarks.lines import cold, listing, locks, resting, startup
+from benchmarks.lines import cold, listing, locks, parts, resting, startup
 
 Group = Callable[[Ground], Iterator[Comparison]]
 
 GROUPS: Mapping[str, Group] = {
     "startup": startup.startup,
     "lock": locks.locks,
+    "parts": parts.parts,
     "many": cold.many,
     "more": cold.more,
     "some": cold.some,
@@ -24,5 +25,5 @@ GROUPS: Mapping[str, Group] = {
     "huge": cold.huge,
     "million": resting.resting_million,
 }
-LONG = frozenset({"million"})
+LONG = frozenset({"million", "parts"})
 """What only the long form measures."""

@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks.__main__ import main
 
-GROUPS = ("startup", "some", "growth")
+GROUPS = ("startup", "parts", "some", "growth")
 
 
 @pytest.mark.slow
