@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from enum import StrEnum
 from functools import cache, partial
 from typing import TYPE_CHECKING
@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from artlock.errors import (
     AccessDeniedError,
     ArtlockError,
+    GitError,
     LaterFormatError,
     LockfileError,
     ObjectNotFoundError,
@@ -202,7 +203,11 @@ def _text_of_side(project: Project, data: bytes) -> LockText:
     """Return the text of the lockfile, or of a side of a merge, whose parts git has."""
 
     def in_git(part: Part) -> Iterator[bytes]:
-        root = repository_root(project.root)
+        root = None
+        with suppress(
+            GitError
+        ):  # then what is missing is told, not that nobody else has it
+            root = repository_root(project.root)
         if root is not None:
             path = (project.root / PARTS).relative_to(root).as_posix()
             yield from PastParts(root, path, merged_commits()).candidates(part)

@@ -190,6 +190,26 @@ def test_5_1_no_command_takes_another_part(split_bench: Workbench, deed: str) ->
     split_bench_anew(split_bench, deed)
 
 
+def test_without_git_the_part_that_is_missing_is_told(
+    split_bench: Workbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (split_bench.root / "artifacts.lock.d" / some(split_bench)).unlink()
+    (split_bench.root / ".git").mkdir()
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(LockfileError, match="is not there"):
+        split_bench.resolve()
+
+
+def test_resolve_takes_a_missing_part_from_the_commit(split_bench: Workbench) -> None:
+    split_bench.git("init", "-q")
+    split_bench.git("add", "project")
+    split_bench.git("commit", "-qm", "one")
+    before = state(split_bench)
+    shutil.rmtree(split_bench.root / "artifacts.lock.d")
+    assert split_bench.resolve().written
+    assert state(split_bench) == before
+
+
 def split_bench_anew(bench: Workbench, deed: str) -> None:
     """The way out that does not need git."""
     if deed in {"folder", "link"}:
