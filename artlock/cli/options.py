@@ -9,10 +9,9 @@ from __future__ import annotations
 import functools
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
+from typing import TYPE_CHECKING, Any, Concatenate, NamedTuple, ParamSpec
 
 import click
-import msgspec
 
 from artlock.cli.output import Output
 
@@ -78,8 +77,11 @@ def _with_shared(
     return function
 
 
-class Shell(msgspec.Struct, frozen=True, kw_only=True):
+class Shell(NamedTuple):
     """What a command needs beside its own arguments.
+
+    No struct as other values are: ``--version`` and ``--help`` need no msgspec, which takes
+    6 ms to import.
 
     Attributes:
         directory: Where to look for the project.
