@@ -2,7 +2,8 @@
 
 PyYAML splits the text into events, here they become values: so that nothing is nested
 without end, a key that is there twice is refused, and no plain word becomes a date. Numbers
-are whole decimal ones of 19 digits at most, as a size; what YAML 1.1 and 1.2 read in different ways is text, as in 1.2.
+are whole decimal ones of 19 digits at most, as a size is; what YAML 1.1 and 1.2 read in
+different ways is text, as in 1.2.
 """
 
 from __future__ import annotations
