@@ -43,10 +43,13 @@ tools: build/tools/made ## Install what exports and imports are tested with
 
 # bagit has no wheel from 1.9 on, and asks for pkg_resources, which setuptools has until 80.
 # jsonpath-rw never had one: it is built, with the setuptools that is pinned.
-build/tools/made: tests/tools.txt | venv
-	$(PYTHON) -m venv --clear --without-pip build/tools
-	$(BIN)/uv pip install $(PINNED) --no-binary jsonpath-rw --no-build-isolation-package jsonpath-rw \
-	  --no-deps --python build/tools --requirement tests/tools.txt
+build/tools/made: tests/tools.txt
+	$(PYTHON) -m venv --clear build/tools
+	sed -n '/^setuptools==/,/^    # via/p' tests/tools.txt > build/tools/first.txt
+	build/tools/bin/python -m pip --disable-pip-version-check install $(PINNED) --no-deps \
+	  --requirement build/tools/first.txt
+	build/tools/bin/python -m pip --disable-pip-version-check install $(PINNED) --no-deps \
+	  --no-binary jsonpath-rw --no-build-isolation --requirement tests/tools.txt
 	@touch $@
 
 test: venv tools ## Run the tests with branch coverage
