@@ -32,7 +32,7 @@ _WORDS = {
 
 
 _DOUBTS = {
-    Doubt.ALTERED: "say something else of the same version, which no store does: "
+    Doubt.ALTERED: "say something else of the same version or etag, which no store does: "
     "the lockfile was edited",
     Doubt.WEAKER: "prove less than before: a digest or checksum is gone",
 }

@@ -160,17 +160,37 @@ def findings_json(findings: Iterable[Finding]) -> list[dict[str, object]]:
 def _say_asked(output: Output, report: BranchReport) -> None:
     """Say how much of a branch was held against its sources, if nothing is wrong."""
     if not report.changed:
-        output.say("The branch locks nothing otherwise")
+        _say_what_went(output, report)
     elif not report.exit_code:
         changed = count(report.changed, "changed object")
         of = f"asked for {report.asked:,} of {changed}" if report.asked else changed
-        said = "Sources have what" if report.asked else "No source was asked for what"
-        output.say(f"{said} the branch locks: {of}")
+        if not report.asked:
+            said = "No source was asked for what the branch locks"
+        elif report.blind:
+            said = "No source denies what the branch locks"
+        else:
+            said = "Sources have what the branch locks"
+        output.say(f"{said}: {of}")
+    if report.blind:
+        which = count(report.blind, "object")
+        output.warn(f"of {which} the sources tell nothing but the size")
     if report.unread:
-        output.detail(
-            f"{count(report.unread, 'digest')} of these are proven by reading only: "
-            "`artlock verify --remote`"
-        )
+        what = count(report.unread, "digest")
+        proof = "is proven" if report.unread == 1 else "are proven"
+        output.say(f"{what} of these {proof} by reading only: `artlock verify --remote`")
+
+
+def _say_what_went(output: Output, report: BranchReport) -> None:
+    """Say what a branch does that changes no row, so that no source is asked."""
+    did = []
+    if report.removed:
+        did.append(f"takes out {count(report.removed, 'object')}")
+    if report.declared:
+        did.append(f"changes {count(report.declared, 'declaration')}")
+    if did:
+        output.say(f"The branch {' and '.join(did)}, and locks nothing new")
+    else:
+        output.say("The branch locks nothing otherwise")
 
 
 def _with_place(finding: Finding) -> str:

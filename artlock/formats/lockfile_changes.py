@@ -1,4 +1,4 @@
-"""The rows in which two canonical lockfiles differ, found line by line.
+"""Canonical lockfiles a piece at a time, and the rows in which two of them differ.
 
 A row has one spelling, so equal lines are equal rows: only those that differ are decoded.
 """
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from artlock.formats.lockfile_read import Outline
-    from artlock.model.lock import LockedObject, Lockfile
+    from artlock.model.lock import LockedArtifact, LockedObject, Lockfile
 
 _WHERE = Spot("artifacts.lock")
 
@@ -27,7 +27,8 @@ _WHERE = Spot("artifacts.lock")
 def without_common_rows(old: bytes, new: bytes) -> tuple[Lockfile, Lockfile]:
     """Return what two texts lock, but for the rows that an artifact has in both.
 
-    Nothing but a piece of each text is ever in memory as rows, beside what is returned.
+    Where the heads say that equal rows name other objects, all rows are returned. Nothing
+    but a piece of each text is ever in memory as rows, beside what is returned.
 
     Args:
         old: Text that was judged (``survey_lockfile``), and is canonical.
@@ -40,14 +41,36 @@ def without_common_rows(old: bytes, new: bytes) -> tuple[Lockfile, Lockfile]:
     if before is None or after is None:
         raise ValueError("a text was not judged")  # noqa: EM101, TRY003 - a defect
     olds, news = _pieces(old, before), _pieces(new, after)
-    kept = {
-        name: _only_in_one(olds.get(name, iter(())), news.get(name, iter(())))
-        for name in olds.keys() | news.keys()
-    }
+    kept = {}
+    for name in olds.keys() | news.keys():
+        both = (olds.get(name, iter(())), news.get(name, iter(())))
+        was, now = before.lock.get(name), after.lock.get(name)
+        if was is not None and now is not None and not was.addresses_as(now):
+            gone, come = ([*chain.from_iterable(lines)] for lines in both)
+            kept[name] = (gone, come)
+        else:
+            kept[name] = _only_in_one(*both)
     return (
         _with_rows(before.lock, {name: gone for name, (gone, _) in kept.items()}),
         _with_rows(after.lock, {name: come for name, (_, come) in kept.items()}),
     )
+
+
+def in_pieces(data: bytes) -> Iterator[LockedArtifact]:
+    """Yield what a text locks: artifacts in order, each again for every piece of its rows.
+
+    Args:
+        data: Text that was judged (``survey_lockfile``), and is canonical.
+
+    Raises:
+        ValueError: The text is not canonical.
+    """
+    outline = outline_of(data, _WHERE)
+    if outline is None:
+        raise ValueError("a text was not judged")  # noqa: EM101, TRY003 - a defect
+    for artifact, block in zip(outline.lock.artifacts, outline.blocks, strict=True):
+        for piece in cut_rows(block, data):
+            yield replace(artifact, objects=tuple(_rows([data[piece]])))
 
 
 def _with_rows(lock: Lockfile, lines: dict[str, list[bytes]]) -> Lockfile:

@@ -105,7 +105,7 @@ def read_at(root: Path, revision: str, path: str) -> bytes | None:
     Raises:
         GitError: No such revision, git is absent, or this is not a repository.
     """
-    commit = _commit(root, revision)
+    commit = commit_of(root, revision)
     listed = run_git(root, ["ls-tree", "-z", commit, "--", path])
     if listed.returncode != 0:
         raise failure(listed, f"cannot look into `{revision}`")
@@ -116,6 +116,28 @@ def read_at(root: Path, revision: str, path: str) -> bytes | None:
     if answer.returncode != 0:
         raise failure(answer, f"cannot read `{path}` at `{revision}`")
     return answer.stdout
+
+
+def files_named(root: Path, revision: str, name: str) -> tuple[str, ...]:
+    """Return the files of a name as they were at a revision, in whatever folder, sorted.
+
+    Args:
+        root: A folder of the repository.
+        revision: Anything that names a commit.
+        name: Without a folder.
+
+    Returns:
+        Paths from the top.
+
+    Raises:
+        GitError: No such revision, git is absent, or this is not a repository.
+    """
+    commit = commit_of(root, revision)
+    listed = run_git(root, ["ls-tree", "-r", "-z", "--full-tree", "--name-only", commit])
+    if listed.returncode != 0:
+        raise failure(listed, f"cannot look into `{revision}`")
+    paths = (os.fsdecode(path) for path in listed.stdout.split(b"\0"))
+    return tuple(sorted(path for path in paths if path.rpartition("/")[2] == name))
 
 
 def merge_base(root: Path, revision: str, other: str = "HEAD") -> str:
@@ -130,8 +152,8 @@ def merge_base(root: Path, revision: str, other: str = "HEAD") -> str:
         GitError: No such revision, no commit in common, git is absent, or this is not a
             repository.
     """
-    commit = _commit(root, revision)
-    answer = run_git(root, ["merge-base", commit, _commit(root, other)])
+    commit = commit_of(root, revision)
+    answer = run_git(root, ["merge-base", commit, commit_of(root, other)])
     if answer.returncode == 0 and _OBJECT_NAME.fullmatch(answer.stdout):
         return answer.stdout.decode("ascii").strip()
     if answer.returncode == _ABSENT:
@@ -222,7 +244,12 @@ def _file_in(listing: bytes, path: str) -> str | None:
     return digest if kind == "blob" and mode != _SYMLINK else None
 
 
-def _commit(root: Path, revision: str) -> str:
+def commit_of(root: Path, revision: str) -> str:
+    """Return the object name of the commit that a revision names.
+
+    Raises:
+        GitError: No such revision, git is absent, or this is not a repository.
+    """
     if not revision or revision.startswith("-") or not revision.isprintable():
         raise _unknown(revision)
     query = [

@@ -6,8 +6,11 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 import msgspec
+from msgspec.structs import replace
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from artlock.model.lock import LockedArtifact, LockedObject, Lockfile
 
 
@@ -100,6 +103,31 @@ def diff_rows(
             kind = kind_of(was, now)
             changes.append(Change(artifact=name, path=path, kind=kind, old=was, new=now))
     return changes
+
+
+def locked_otherwise(old: Lockfile, new: Lockfile) -> Iterator[LockedArtifact]:
+    """Yield the artifacts of ``new`` with those rows only that are not in ``old`` as here.
+
+    A row that is the same text is another one where it names another object: its URI comes
+    from the head of its artifact, too. Yields none that has no such row.
+    """
+    before = {artifact.name: artifact for artifact in old.artifacts}
+    for artifact in new.artifacts:
+        rows = _rows_otherwise(before.get(artifact.name), artifact)
+        if rows:
+            yield replace(artifact, objects=rows)
+
+
+def _rows_otherwise(
+    old: LockedArtifact | None, new: LockedArtifact
+) -> tuple[LockedObject, ...]:
+    if old is None:
+        return new.objects
+    if old.addresses_as(new):
+        known = set(old.objects)
+        return tuple(row for row in new.objects if row not in known)
+    objects = {(str(uri), row) for row, uri in old.uris()}
+    return tuple(row for row, uri in new.uris() if (str(uri), row) not in objects)
 
 
 def kind_of(old: LockedObject | None, new: LockedObject | None) -> ChangeKind:

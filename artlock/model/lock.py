@@ -114,6 +114,12 @@ class LockedArtifact(msgspec.Struct, frozen=True, kw_only=True):
         keys = {path: key for key, path in self.declared.rename}
         return lambda row: root.child(keys.get(row.path, row.path))
 
+    def addresses_as(self, other: LockedArtifact) -> bool:
+        """Tell whether rows of equal paths name the same object in both."""
+        if self.root != other.root or self.kind is not other.kind:
+            return False
+        return self.kind is not Kind.TREE or self.declared.rename == other.declared.rename
+
     def answers(self, artifact: Artifact) -> bool:
         """Tell whether this is what ``artifact`` declares, so that it is not stale."""
         if artifact.declared != self.declared:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from artlock.model.lock import LockedObject
+    from artlock.model.tokens import Tokens
 
 
 class ArtifactReview(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,9 +65,9 @@ class ArtifactReview(msgspec.Struct, frozen=True, kw_only=True):
 class Doubt(StrEnum):
     """Why a change deserves a second look.
 
-    ``ALTERED`` is a row that says something else of the very version that it named before,
-    which no store ever does; ``WEAKER`` is one whose strongest token proves less than that
-    before.
+    ``ALTERED`` is a row that says something else of the very state that it named before,
+    by its version or etag, which no store ever does; ``WEAKER`` is one whose strongest
+    token proves less than that before.
     """
 
     ALTERED = "altered"
@@ -111,12 +112,13 @@ def doubts(changes: Sequence[Change]) -> dict[Doubt, tuple[Change, ...]]:
 
 
 def says_otherwise(old: LockedObject, new: LockedObject) -> bool:
-    """Tell whether two rows of one URI contradict each other about one version.
+    """Tell whether two rows of one URI contradict each other about one state of it.
 
-    A store never changes a version: its size, digest, checksum and etag stay. So if one
-    row is true, the other was not written by ``resolve``.
+    A store never changes a state: its size, digest, checksum and etag stay. So if one row
+    is true, the other was not written by ``resolve``. That goes for tokens that cannot be
+    compared, too: ``resolve`` adds some, and puts none in the place of others.
     """
-    if not old.version or old.version != new.version:
+    if not _same_state(old, new):
         return False
     was, now = old.tokens, new.tokens
     etags = (was.etag, now.etag)
@@ -124,7 +126,51 @@ def says_otherwise(old: LockedObject, new: LockedObject) -> bool:
         old.size != new.size
         or was.contradicts(now)
         or (None not in etags and was.etag != now.etag)
+        or _are_replaced(was, now)
     )
+
+
+def states_of(row: LockedObject) -> tuple[str, ...]:
+    """Return the names that the store has for the state that was locked, as texts.
+
+    Its version, and its etag beside its size; no weak etag, which stays where bytes change
+    (RFC 9110 §8.8.1). Rows of one URI that say something of one state have one in common.
+    """
+    etag = _etag_text(row)
+    names = (f"version {row.version}" if row.version else "", etag)
+    return tuple(name for name in names if name)
+
+
+def _same_state(old: LockedObject, new: LockedObject) -> bool:
+    if old.version and new.version:
+        return old.version == new.version
+    etag = _etag_text(old)
+    return bool(etag) and etag == _etag_text(new)
+
+
+def _etag_text(row: LockedObject) -> str:
+    """Return the etag with the size, without parsing the other tokens; empty for none."""
+    etag = f" {row.checksum}".rpartition(" etag:")[2] if "etag:" in row.checksum else ""
+    return f"etag {etag} {row.size}" if etag and not etag.startswith("W/") else ""
+
+
+def _are_replaced(was: Tokens, now: Tokens) -> bool:
+    """Tell whether other algorithms stand where the digests, or all tokens, were."""
+    digests = {digest.algorithm for digest in was.digests}
+    if digests and now.digests:
+        return digests.isdisjoint(digest.algorithm for digest in now.digests)
+    if (
+        not _has_content(now)
+        or was.agrees(now)
+        or not {*was.unknown}.isdisjoint(now.unknown)
+    ):
+        return False
+    return _has_content(was) or (was.etag is not None and now.etag is None)
+
+
+def _has_content(tokens: Tokens) -> bool:
+    """Tell whether anything but an etag is known of the bytes."""
+    return bool(tokens.digests or tokens.checksums or tokens.unknown)
 
 
 def _new_size(change: Change) -> int:

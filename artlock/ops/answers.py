@@ -10,7 +10,7 @@ from artlock.engine.threads import each
 from artlock.errors import ArtlockError, ObjectNotFoundError
 from artlock.model.objects import VersionId
 from artlock.ops.check import Fault, Finding
-from artlock.ops.comparing import holds_the_same
+from artlock.ops.comparing import holds_the_same, needs_reading
 from artlock.ops.sources import Sources
 
 if TYPE_CHECKING:
@@ -44,21 +44,37 @@ class Answers(msgspec.Struct, frozen=True, kw_only=True):
         findings: Rows of which a source says something else, in no order.
         errors: Why sources could not be asked: for each artifact the first of each code.
         asked: How many rows a source answered for.
-        unread: How many of these have a digest, which no source tells: only reading the
+        unread: How many of these have a digest that no source told: only reading the
             bytes proves it.
+        blind: How many of these have no token that the source told anything about, so
+            that all but the size is only what the row says.
     """
 
     findings: tuple[Finding, ...] = ()
     errors: tuple[ArtlockError, ...] = ()
     asked: int = 0
     unread: int = 0
+    blind: int = 0
+
+
+class _Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """What a source said of one row.
+
+    Attributes:
+        finding: In what it has something else.
+        is_unread: Whether the row has a digest that this does not prove.
+        is_blind: Whether no token of the row could be compared.
+    """
+
+    finding: Finding | None = None
+    is_unread: bool = False
+    is_blind: bool = False
 
 
 def ask(project: Project, questions: Sequence[Question]) -> Answers:
     """Ask the sources of rows, many at once; what cannot be asked holds up no other."""
-    findings: list[Finding] = []
     errors: dict[tuple[str, str], ArtlockError] = {}
-    answered: list[Question] = []
+    answered: list[_Answer] = []
     with Sources(project) as sources:
         stores: dict[str, Store] = {}
         for artifact in {q.artifact.name: q.artifact for q in questions}.values():
@@ -76,34 +92,48 @@ def ask(project: Project, questions: Sequence[Question]) -> Answers:
             if outcome.error is not None:
                 key = (outcome.item.artifact.name, outcome.error.code)
                 errors.setdefault(key, outcome.error)
-                continue
-            answered.append(outcome.item)
-            if outcome.result is not None:
-                findings.append(outcome.result)
+            elif outcome.result is not None:
+                answered.append(outcome.result)
     return Answers(
-        findings=tuple(findings),
+        findings=tuple(a.finding for a in answered if a.finding is not None),
         errors=tuple(errors[key] for key in sorted(errors)),
         asked=len(answered),
-        unread=sum(1 for q in answered if q.row.tokens.digests),
+        unread=sum(1 for answer in answered if answer.is_unread),
+        blind=sum(1 for answer in answered if answer.is_blind),
     )
 
 
-def _answer(question: Question, store: Store) -> Finding | None:
-    """Return in what a source has something else than a row says."""
-    name, row, uri = question.artifact.name, question.row, question.uri
+def _answer(question: Question, store: Store) -> _Answer:
+    """Ask for one row."""
+    row, uri = question.row, question.uri
     try:
         info = store.head(uri, VersionId(row.version) if row.version else None)
     except ObjectNotFoundError:
         what = f"version `{row.version}` of `{uri}`" if row.version else f"`{uri}`"
-        return Finding(Fault.GONE, name, f"the source has no {what}", _LOOK, row.path)
+        return _finding(question, Fault.GONE, f"the source has no {what}", _LOOK)
     if row.version:
         if _denies(row, info):
             text = f"the source says something else of version `{row.version}` of `{uri}`"
-            return Finding(Fault.ALTERED, name, text, TAKE_BACK, row.path)
+            return _finding(question, Fault.ALTERED, text, TAKE_BACK)
     elif not holds_the_same(row, info, store):
         text = f"the source has something else at `{uri}`"
-        return Finding(Fault.OVERWRITTEN, name, text, _LOOK, row.path)
-    return None
+        return _finding(question, Fault.OVERWRITTEN, text, _LOOK)
+    elif needs_reading(row, info):
+        return _Answer()  # the bytes were read, and are what the row says
+    locked, now = row.tokens, info.tokens
+    told = {digest.algorithm for digest in now.digests}
+    return _Answer(
+        is_unread=bool(locked.digests)
+        and told.isdisjoint(digest.algorithm for digest in locked.digests),
+        is_blind=bool(row.checksum)
+        and not locked.agrees(now)
+        and None in {locked.etag, now.etag},
+    )
+
+
+def _finding(question: Question, fault: Fault, text: str, hint: str) -> _Answer:
+    name, path = question.artifact.name, question.row.path
+    return _Answer(finding=Finding(fault, name, text, hint, path))
 
 
 def _denies(row: LockedObject, info: ObjectInfo) -> bool:

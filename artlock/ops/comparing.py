@@ -34,11 +34,17 @@ def holds_the_same(row: LockedObject, info: ObjectInfo, store: Store) -> bool:
     """
     if info.size not in {None, row.size}:
         return False
+    if needs_reading(row, info):
+        return _reads_the_same(row, info, store)
     if info.tokens.etag is None and row.tokens.etag is None:
-        if info.uri.scheme in _LOCAL:
-            return _reads_the_same(row, info, store)
         return not row.tokens.contradicts(info.tokens)
     return same_content(row.tokens, info.tokens)
+
+
+def needs_reading(row: LockedObject, info: ObjectInfo) -> bool:
+    """Tell whether only the bytes say if an object without a version is as locked."""
+    has_etag = info.tokens.etag is not None or row.tokens.etag is not None
+    return info.uri.scheme in _LOCAL and not has_etag
 
 
 def _reads_the_same(row: LockedObject, info: ObjectInfo, store: Store) -> bool:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from artlock.formats.lockfile import parse_lockfile
-from artlock.formats.lockfile_changes import without_common_rows
+from artlock.formats.lockfile_changes import in_pieces, without_common_rows
 from artlock.gitio.repository import merge_base, work_tree
 from artlock.model.diff import diff
 from artlock.model.lock import Lockfile
@@ -17,8 +17,11 @@ from artlock.ops.past import text_at
 from artlock.ops.surveys import survey_once
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from artlock.formats.lockfile_parts import LockText
     from artlock.model.diff import Change
+    from artlock.model.lock import LockedArtifact
     from artlock.ops.project import Project
     from artlock.ops.runtime import Runtime
 
@@ -86,6 +89,25 @@ def _differing(old: _Named, new: _Named, runtime: Runtime) -> tuple[Lockfile, Lo
     if before.is_canonical and after.is_canonical:
         return without_common_rows(old.text.data, new.text.data)
     return old.read(), new.read()
+
+
+def locked_at(project: Project, revision: str) -> Iterator[LockedArtifact]:
+    """Yield what a git revision locks, an artifact again for each piece of its rows.
+
+    So the rows of a long lockfile are never in memory together. Yields nothing where there
+    was no lockfile yet.
+
+    Raises:
+        GitError: There is no git, no repository, or no such revision.
+        LockfileError: The lockfile of that revision is not valid.
+    """
+    named = _text_at(project, revision)
+    if named.text is None:
+        return
+    if survey_once(named.text, project.runtime, name=named.name).is_canonical:
+        yield from in_pieces(named.text.data)
+    else:
+        yield from named.read().artifacts
 
 
 def lockfile_at(project: Project, revision: str) -> Lockfile:

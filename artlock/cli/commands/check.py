@@ -162,8 +162,11 @@ def _branch_json(report: BranchReport) -> dict[str, object]:
     return {
         "base": report.base,
         "changed": report.changed,
+        "removed": report.removed,
+        "declared": report.declared,
         "asked": report.asked,
         "unread": report.unread,
+        "blind": report.blind,
         "findings": findings_json(report.findings),
     }
 

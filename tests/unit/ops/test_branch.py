@@ -2,8 +2,10 @@
 
 import subprocess
 
+import pytest
 from msgspec.structs import replace
 
+from artlock.errors import ManifestError
 from artlock.formats.lockfile import format_lockfile
 from artlock.model.lock import Kind, LockedArtifact, LockedObject, Lockfile
 from artlock.model.manifest import Declaration
@@ -25,15 +27,16 @@ def tree(name: str, **rows: tuple[str, str]) -> LockedArtifact:
 
 
 def judged(
-    bench: Workbench, before: LockedArtifact | None, after: LockedArtifact
+    bench: Workbench, before: LockedArtifact | None, *after: LockedArtifact
 ) -> BranchReport:
     """Commit one lockfile, and judge another by it."""
     if before is not None:
         bench.lockfile.write_bytes(format_lockfile(Lockfile(artifacts=(before,))))
-    for command in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "one"]):
+    commit = ["commit", "-q", "--allow-empty", "-m", "one"]
+    for command in (["init", "-q"], ["add", "."], commit):
         subprocess.run(["git", *command], cwd=bench.root, check=True)
-    bench.declare(**{after.name: "s3://bucket/p/"})
-    bench.lockfile.write_bytes(format_lockfile(Lockfile(artifacts=(after,))))
+    bench.declare(**{artifact.name: "s3://bucket/p/" for artifact in after})
+    bench.lockfile.write_bytes(format_lockfile(Lockfile(artifacts=after)))
     return check_branch(bench.project(), "HEAD", offline=True)
 
 
@@ -66,12 +69,49 @@ def test_a_digest_more_is_no_contradiction(bench: Workbench) -> None:
     assert (told(report), report.changed, report.exit_code) == ([], 1, 0)
 
 
-def test_a_past_without_a_lockfile_or_a_readable_manifest_holds_nobody(
-    bench: Workbench,
-) -> None:
-    (bench.root / "artifacts.toml").write_text("[policy]\nallow = 7\n")
+def test_5_2_another_algorithm_is_no_way_to_say_something_else(bench: Workbench) -> None:
+    bench.declare(data="s3://bucket/p/")
+    after = tree("data", x=(f"blake3:{'7' * 64}", "v1"))
+    assert told(judged(bench, tree("data", x=(ONE, "v1")), after)) == [("altered", "x")]
+
+
+def test_5_2_a_row_that_stays_hides_no_other_of_the_same_object(bench: Workbench) -> None:
+    bench.declare(data="s3://bucket/p/")
+    report = judged(
+        bench,
+        tree("data", x=(ONE, "v1")),
+        tree("data", x=(ONE, "v1")),
+        tree("more", x=(TWO, "v1")),
+    )
+    assert [(f.artifact, f.fault) for f in report.findings] == [("more", "altered")]
+    assert (report.changed, report.declared) == (1, 1)
+
+
+def test_5_2_rows_below_another_uri_are_other_rows(bench: Workbench) -> None:
+    bench.declare(data="s3://bucket/p/")
+    rows = tree("data", x=(ONE, "v1"), y=(ONE, "v1"))
+    moved = replace(rows.declared, uri=Uri.parse("s3://elsewhere/p/"))
+    report = judged(bench, rows, replace(rows, declared=moved))
+    assert (told(report), report.changed, report.declared) == ([], 2, 1)
+
+
+def test_what_only_goes_is_counted(bench: Workbench) -> None:
+    bench.declare(data="s3://bucket/p/")
+    before = tree("data", x=(ONE, "v1"), y=(ONE, "v1"))
+    report = judged(bench, before, tree("data", x=(ONE, "v1")))
+    assert (report.changed, report.removed, report.declared) == (0, 1, 0)
+
+
+def test_a_past_without_a_project_holds_nobody(bench: Workbench) -> None:
     report = judged(bench, None, tree("data", x=(ONE, "v1")))
     assert (told(report), report.changed) == ([], 1)
+
+
+def test_5_8_a_policy_that_nobody_can_read_is_no_licence(bench: Workbench) -> None:
+    (bench.root / "artifacts.toml").write_text("[policy]\nallow = 7\n")
+    with pytest.raises(ManifestError, match="policy of `HEAD` is not known") as caught:
+        judged(bench, None, tree("data", x=(ONE, "v1")))
+    assert caught.value.exit_code == 2
 
 
 def test_what_is_wrong_is_shown_in_the_file_that_has_it(bench: Workbench) -> None:
