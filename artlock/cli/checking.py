@@ -6,6 +6,7 @@ next part cannot be asked for.
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Protocol
 
 from msgspec.structs import asdict
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
     from artlock.ops.retention import RetentionFinding, RetentionReport
 
 _POINTED_AT = 50
-"""How many drifts are shown at their lines: GitHub shows ten of a step."""
+"""How many of a kind are shown at their lines: GitHub shows ten of a step, and each is
+looked for in the whole lockfile."""
 
 
 class Teller(Protocol):
@@ -107,10 +109,14 @@ class GithubTeller:
         self._folder = folder_in_repository(project.root)
 
     def findings(self, findings: Iterable[Finding]) -> None:
-        """Show each finding at its row or declaration."""
+        """Show each finding at its row or declaration; of very many the first ones."""
+        seen: Counter[str] = Counter()
         for finding in findings:
-            text = f"{_with_place(finding)}\nhint: {finding.hint}"
-            self._tell("error", finding.fault, text, finding.artifact, finding.path)
+            seen[finding.fault] += 1
+            if seen[finding.fault] <= _POINTED_AT:
+                text = f"{_with_place(finding)}\nhint: {finding.hint}"
+                self._tell("error", finding.fault, text, finding.artifact, finding.path)
+        self._more("error", seen)
 
     def drift(self, report: DriftReport) -> None:
         """Show each drift at its row; of very many the first ones, and a count."""
@@ -123,12 +129,17 @@ class GithubTeller:
         self._errors(report.errors)
 
     def retention(self, report: RetentionReport) -> None:
-        """Show each rule at the declaration of its artifact."""
+        """Show each rule at the declaration of its artifact; of many the first ones."""
+        seen: dict[str, Counter[str]] = {"error": Counter(), "notice": Counter()}
         for finding in report.findings:
             level = "error" if finding.kind.exit_code else "notice"
-            hint = f"\nhint: {finding.hint}" if finding.hint else ""
-            text = _retention_text(finding) + hint
-            self._tell(level, finding.kind, text, finding.artifact)
+            seen[level][finding.kind] += 1
+            if seen[level][finding.kind] <= _POINTED_AT:
+                hint = f"\nhint: {finding.hint}" if finding.hint else ""
+                text = _retention_text(finding) + hint
+                self._tell(level, finding.kind, text, finding.artifact)
+        for level, kinds in seen.items():
+            self._more(level, kinds)
         self._errors(report.errors)
 
     def branch(self, report: BranchReport) -> None:
@@ -136,6 +147,12 @@ class GithubTeller:
         self.findings(report.findings)
         self._errors(report.errors)
         _say_asked(self._output, report)
+
+    def _more(self, level: str, seen: Counter[str]) -> None:
+        """Say how many of each kind are not shown."""
+        for what, number in seen.items():
+            if number > _POINTED_AT:
+                self._tell(level, what, f"{number - _POINTED_AT:,} more are `{what}`")
 
     def _tell(
         self, level: str, what: str, text: str, artifact: str = "", path: str = ""
@@ -148,8 +165,12 @@ class GithubTeller:
     def _errors(self, errors: Iterable[ArtlockError]) -> None:
         from artlock.cli.annotations import error_annotation  # noqa: PLC0415 - rarely asked
 
+        seen: Counter[str] = Counter()
         for error in errors:
-            self._output.data(error_annotation(error, self._folder))
+            seen[error.code] += 1
+            if seen[error.code] <= _POINTED_AT:
+                self._output.data(error_annotation(error, self._folder))
+        self._more("error", seen)
 
 
 def findings_json(findings: Iterable[Finding]) -> list[dict[str, object]]:
