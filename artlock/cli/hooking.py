@@ -19,14 +19,17 @@ if TYPE_CHECKING:
 
 def judge_commit(shell: Shell, hook: Hook) -> int:
     """Print what is wrong with what is staged, and return the exit code of ``check``."""
+    from artlock.cli.commands.status import failures_json  # noqa: PLC0415 - not for --help
     from artlock.ops.hooks import exit_code_of, judge_staged  # noqa: PLC0415 - not for --help
 
     output = shell.output
     judged = judge_staged(shell.directory, shell.runtime())
     for one in judged:
-        if one.folder and one.report.findings:
+        if one.folder and one.exit_code:
             output.data(f"in {escape_line(one.folder)}:")
-        TextTeller(output).findings(one.report.findings)
+        TextTeller(output).findings(one.findings)
+        if one.error is not None and not output.as_json:
+            output.error(one.error)
     exit_code = exit_code_of(judged)
     if exit_code:
         output.say(
@@ -38,7 +41,11 @@ def judge_commit(shell: Shell, hook: Hook) -> int:
         {
             "hook": str(hook),
             "projects": [
-                {"folder": one.folder, "findings": findings_json(one.report.findings)}
+                {
+                    "folder": one.folder,
+                    "findings": findings_json(one.findings),
+                    "errors": failures_json([one.error] if one.error else []),
+                }
                 for one in judged
             ],
             "ok": not exit_code,
@@ -62,8 +69,11 @@ def tell_of_move(shell: Shell, hook: Hook, arguments: Sequence[str]) -> int:
         return EXIT_OK
     for one in moved:
         place = f" -C {shlex.quote(one.folder)}" if one.folder else ""
+        where = ", at the top of the repository," if one.folder else ""
         show_changes(output, one.changes, rows=False)
-        output.say(f"hint: `artlock{escape_line(place)} sync` brings what is locked here")
+        output.say(
+            f"hint: `artlock{escape_line(place)} sync`{where} brings what is locked here"
+        )
     output.document(
         "git-hook",
         {

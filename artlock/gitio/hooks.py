@@ -21,21 +21,29 @@ def hooks_folder(start: Path) -> tuple[Path, bool]:
         start: A folder of the repository.
 
     Returns:
-        The folder, and whether it is this repository's own: ``core.hooksPath`` may lead to
-        one that several have.
+        The folder, and whether it is this repository's own and for hooks alone:
+        ``core.hooksPath`` may lead to one that several have, and an empty one means the top
+        of the work tree.
 
     Raises:
         GitError: git is absent, or this is not a repository.
     """
     root = work_tree(start)
-    answer = run_git(root, ["rev-parse", "--git-path", "hooks", "--git-common-dir"])
-    if answer.returncode != 0:
-        raise failure(answer, "cannot tell where the hooks are")
-    hooks, common = (
-        (root / os.fsdecode(line)).resolve() for line in answer.stdout.splitlines()
-    )
-    places = (common, root.resolve())
-    return hooks, any(hooks.is_relative_to(place) for place in places)
+    hooks = _git_path(root, "--git-path", "hooks")
+    places = (_git_path(root, "--git-common-dir"), root.resolve())
+    is_below = any(hooks.is_relative_to(place) for place in places)
+    return hooks, is_below and hooks not in places
+
+
+def is_rebasing(start: Path) -> bool:
+    """Tell whether a rebase is under way in this work tree.
+
+    Raises:
+        GitError: git is absent, or this is not a repository.
+    """
+    root = work_tree(start)
+    states = ("rebase-merge", "rebase-apply")
+    return any(_git_path(root, "--git-path", state).is_dir() for state in states)
 
 
 def staged_changes(start: Path) -> tuple[str, ...]:
@@ -91,6 +99,14 @@ def export_staged(start: Path, paths: Sequence[str], target: Path) -> tuple[str,
     if answer.returncode != 0:
         raise failure(answer, "cannot read what is staged")
     return _names(listed.stdout)
+
+
+def _git_path(root: Path, *query: str) -> Path:
+    """Ask git for one path: several answers would be told apart by line breaks."""
+    answer = run_git(root, ["rev-parse", *query])
+    if answer.returncode != 0:
+        raise failure(answer, "cannot tell where the files of the repository are")
+    return (root / os.fsdecode(answer.stdout.removesuffix(b"\n"))).resolve()
 
 
 def _index_of_hook() -> str | None:

@@ -66,7 +66,14 @@ def work_tree(path: Path) -> Path:
     root = repository_root(path)
     if root is None:
         message = f"`{path}` is in no git repository"
-        raise GitError(message, hint="run `git init`, and commit `artifacts.lock`")
+        hint = "run `git init`, and commit `artifacts.lock`"
+        if os.environ.get("GIT_DIR"):
+            message += " that is found from there, and artlock does not follow `GIT_DIR`"
+            hint = (
+                "leave artlock's hooks out here (`git commit --no-verify`), and call "
+                "`artlock check` yourself"
+            )
+        raise GitError(message, hint=hint)
     return root
 
 

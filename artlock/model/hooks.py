@@ -24,6 +24,11 @@ class Hook(StrEnum):
         """The line by which a hook asks artlock, also in a hook of somebody's own."""
         return f'artlock git hook {self} "$@"'
 
+    def is_called_in(self, text: str) -> bool:
+        """Tell whether a script asks artlock, and not only in a comment."""
+        lines = (line.strip() for line in text.splitlines())
+        return any(self.call in line for line in lines if not line.startswith("#"))
+
     @property
     def script(self) -> str:
         """What `install_hooks` writes."""

@@ -7,25 +7,22 @@ nothing, because nobody expects a checkout to take an hour.
 
 from __future__ import annotations
 
+import os
+import shlex
 import tempfile
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from artlock.errors import (
-    ArtlockError,
-    GitError,
-    ManyErrors,
-    WorkspaceError,
-    gravest,
-)
+from artlock.errors import ArtlockError, GitError, WorkspaceError, gravest
 from artlock.fs.atomic import replace_file
 from artlock.fs.problems import raising
 from artlock.gitio.hooks import (
     changed_between,
     export_staged,
     hooks_folder,
+    is_rebasing,
     staged_changes,
 )
 from artlock.gitio.repository import work_tree
@@ -39,7 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from artlock.model.diff import Change
-    from artlock.ops.check import CheckReport
+    from artlock.ops.check import Finding
     from artlock.ops.runtime import Runtime
 
 
@@ -60,10 +57,20 @@ class Judged(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         folder: From the top of the repository; empty for the top itself.
+        findings: What is wrong with it.
+        error: Why it cannot be judged; ``None`` if it was.
     """
 
     folder: str
-    report: CheckReport
+    findings: tuple[Finding, ...] = ()
+    error: ArtlockError | None = None
+
+    @property
+    def exit_code(self) -> int:
+        """That of the error, or of the gravest finding."""
+        if self.error is not None:
+            return self.error.exit_code
+        return gravest(finding.fault.exit_code for finding in self.findings)
 
 
 class Moved(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,20 +88,23 @@ class Moved(msgspec.Struct, frozen=True, kw_only=True):
 def install_hooks(start: Path) -> tuple[Path, ...]:
     """Let git ask artlock before commits and after checkouts.
 
-    A hook that calls artlock already counts as installed, whatever else it does. Where one
-    is somebody's own, none is written.
+    A hook that calls artlock already counts as installed, whatever else it does, if git
+    runs it. Where one is somebody's own, none is written.
 
     Returns:
         The hooks that were written.
 
     Raises:
-        GitError: A hook is somebody's own, the hooks are not this repository's alone, or
-            there is no repository.
+        GitError: A hook is somebody's own, or git does not run it; the hooks are not this
+            repository's alone; or there is no repository.
         WorkspaceError: A hook cannot be read or written.
     """
     folder, is_own = hooks_folder(start)
     if not is_own:
-        message = f"`core.hooksPath` is `{folder}`, outside of this repository"
+        message = (
+            f"`core.hooksPath` is `{folder}`, outside of this repository or no folder for "
+            "hooks alone"
+        )
         hint = (
             'call `artlock git hook NAME "$@"` from the hooks there, or give this '
             "repository hooks of its own: `git config --local core.hooksPath .git/hooks`"
@@ -102,12 +112,19 @@ def install_hooks(start: Path) -> tuple[Path, ...]:
         raise GitError(message, hint=hint)
     missing: list[Hook] = []
     foreign: list[Hook] = []
+    idle: list[Hook] = []
     for hook in Hook:
         text = _text_of(folder / hook)
         if text is None:
             missing.append(hook)
-        elif hook.call not in text:
+        elif not hook.is_called_in(text):
             foreign.append(hook)
+        elif not os.access(folder / hook, os.X_OK):
+            idle.append(hook)
+    if idle:
+        names = " ".join(shlex.quote(str(folder / hook)) for hook in idle)
+        message = f"git does not run these hooks, for they are not executable: `{names}`"
+        raise GitError(message, hint=f"`chmod +x {names}`, and run it again")
     if foreign:
         names = ", ".join(f"`{folder / hook}`" for hook in foreign)
         message = f"these hooks are there already, and not artlock's: {names}"
@@ -142,7 +159,7 @@ def uninstall_hooks(start: Path) -> Uninstalled:
             with raising(WorkspaceError, f"`{folder / hook}` cannot be removed"):
                 (folder / hook).unlink()
             gone.append(hook)
-        elif text is not None and hook.call in text:
+        elif text is not None and hook.is_called_in(text):
             kept.append(folder / hook)
     return Uninstalled(hooks=tuple(gone), kept=tuple(kept))
 
@@ -150,16 +167,14 @@ def uninstall_hooks(start: Path) -> Uninstalled:
 def judge_staged(start: Path, runtime: Runtime) -> tuple[Judged, ...]:
     """Check every project of which something is about to be committed, as it is staged.
 
-    Nothing of the work tree is looked at, no network is used.
+    Nothing of the work tree is looked at, no network is used. A project that cannot be
+    judged keeps no other from being so.
 
     Raises:
-        ArtlockError: A project's files cannot be judged; as ``check`` raises it.
-        ManyErrors: Those of several projects.
         GitError: git is absent, or this is not a repository.
     """
     folders = _projects_of(staged_changes(start))
     judged: list[Judged] = []
-    errors: list[ArtlockError] = []
     with tempfile.TemporaryDirectory(prefix="artlock-staged-") as name:
         target = Path(name).resolve()
         paths = [_inside(f, file) for f in folders for file in (MANIFEST, LOCKFILE, PARTS)]
@@ -169,20 +184,16 @@ def judge_staged(start: Path, runtime: Runtime) -> tuple[Judged, ...]:
                 continue  # the project itself is about to go
             try:
                 project = Project.open(target / folder, runtime)
-                judged.append(Judged(folder=folder, report=check(project)))
+                findings = check(project).findings
+                judged.append(Judged(folder=folder, findings=findings))
             except ArtlockError as error:
-                errors.append(error)
-    if len(errors) > 1:
-        message = f"{len(errors)} projects cannot be judged"
-        raise ManyErrors(message, errors)
-    if errors:
-        raise errors[0]
+                judged.append(Judged(folder=folder, error=error))
     return tuple(judged)
 
 
 def exit_code_of(judged: Iterable[Judged]) -> int:
     """Return the gravest exit code of all projects."""
-    return gravest(one.report.exit_code for one in judged)
+    return gravest(one.exit_code for one in judged)
 
 
 def moved_projects(
@@ -200,7 +211,7 @@ def moved_projects(
         GitError: git is absent, or the commits before and after are not known.
         LockfileError: A lockfile is not valid.
     """
-    between = _commits_between(hook, arguments)
+    between = _commits_between(start, hook, arguments)
     if between is None:
         return ()
     found = []
@@ -214,11 +225,14 @@ def moved_projects(
     return tuple(found)
 
 
-def _commits_between(hook: Hook, arguments: Sequence[str]) -> tuple[str, str] | None:
+def _commits_between(
+    start: Path, hook: Hook, arguments: Sequence[str]
+) -> tuple[str, str] | None:
     """Return the commits before and after; ``None`` where the work tree did not move."""
     match hook, *arguments:
         case Hook.POST_CHECKOUT, old, new, "1" if old != new and set(old) != {"0"}:
-            return old, new
+            # The end of a rebase tells it once, as a whole.
+            return None if is_rebasing(start) else (old, new)
         case Hook.POST_MERGE, "0":
             return "ORIG_HEAD", "HEAD"
         case Hook.POST_REWRITE, "rebase":

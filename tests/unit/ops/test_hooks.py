@@ -6,9 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from artlock.errors import GitError, ManyErrors, WorkspaceError
+from artlock.errors import GitError, LockfileError, ManifestError, WorkspaceError
 from artlock.model.hooks import Hook
-from artlock.ops.hooks import install_hooks, judge_staged, moved_projects, uninstall_hooks
+from artlock.ops.hooks import (
+    exit_code_of,
+    install_hooks,
+    judge_staged,
+    moved_projects,
+    uninstall_hooks,
+)
 from tests.unit.ops.workbench import Workbench
 
 
@@ -67,6 +73,49 @@ def test_hooks_of_the_repository_go_where_it_says(root: Path) -> None:
     assert {path.parent for path in install_hooks(root)} == {root / ".githooks"}
 
 
+@pytest.mark.parametrize("path", ["", ".", ".git"])
+def test_no_hook_is_written_beside_other_files(root: Path, path: str) -> None:
+    git(root, "config", "core.hooksPath", path)
+    before = sorted(root.iterdir())
+    with pytest.raises(GitError, match="no folder for hooks alone"):
+        install_hooks(root)
+    assert sorted(root.iterdir()) == before
+    assert uninstall_hooks(root).hooks == ()
+
+
+def test_a_line_break_in_a_path_ends_no_path(tmp_path: Path) -> None:
+    root = tmp_path / "a\nb"
+    root.mkdir()
+    git(root, "init", "--quiet")
+    git(root, "config", "core.hooksPath", "c\nd")
+    assert {path.parent for path in install_hooks(root)} == {root / "c\nd"}
+
+
+def test_a_hook_that_does_not_ask_is_not_installed(root: Path) -> None:
+    install_hooks(root)
+    hook = root / ".git" / "hooks" / "pre-commit"
+    hook.write_text(f"#!/bin/sh\n  # {Hook.PRE_COMMIT.call}\n")
+    with pytest.raises(GitError, match="not artlock's"):
+        install_hooks(root)
+    assert uninstall_hooks(root).kept == ()
+    hook.write_text(f"#!/bin/sh\n{Hook.PRE_COMMIT.call}\n")
+    hook.chmod(0o644)
+    with pytest.raises(GitError, match="not executable") as caught:
+        install_hooks(root)
+    assert f"`chmod +x '{hook}'`" in str(caught.value.hint)
+
+
+def test_a_repository_elsewhere_is_named_and_not_followed(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tree = tmp_path / "tree"
+    tree.mkdir()
+    monkeypatch.setenv("GIT_DIR", str(root / ".git"))
+    with pytest.raises(GitError, match="does not follow `GIT_DIR`") as caught:
+        install_hooks(tree)
+    assert "--no-verify" in str(caught.value.hint)
+
+
 def test_hooks_of_all_repositories_are_left_alone(root: Path, tmp_path: Path) -> None:
     shared = tmp_path / "shared"
     git(root, "config", "--global", "core.hooksPath", str(shared))
@@ -115,7 +164,7 @@ def test_the_index_of_the_hook_is_judged(
     git(bench.root, "add", ".")
     runtime = bench.project().runtime
     (judged,) = judge_staged(bench.root, runtime)
-    assert (judged.folder, judged.report.exit_code, judged.report.objects) == ("", 0, 1)
+    assert (judged.folder, judged.exit_code, judged.error) == ("", 0, None)
     own = str(bench.folder / "index")
     git(bench.root, "read-tree", "--empty", f"--index-output={own}")
     monkeypatch.setenv("GIT_INDEX_FILE", own)
@@ -140,9 +189,26 @@ def test_every_project_that_cannot_be_judged_is_told(bench: Workbench) -> None:
     bench.declare()
     git(bench.root, "init", "--quiet")
     git(bench.root, "add", ".")
-    with pytest.raises(ManyErrors, match="3 projects") as caught:
-        judge_staged(bench.root, bench.project().runtime)
-    assert caught.value.exit_code == 2
+    judged = judge_staged(bench.root, bench.project().runtime)
+    assert [one.folder for one in judged] == ["", "x", "y/z"]
+    assert [type(one.error) for one in judged] == [LockfileError, *[ManifestError] * 2]
+    assert exit_code_of(judged) == 2
+
+
+def test_a_project_that_cannot_be_judged_hides_nothing_of_the_others(
+    bench: Workbench,
+) -> None:
+    bench.put(x_txt="x")
+    bench.declare_files()
+    bench.resolve()
+    bench.declare_files('[artifacts.more]\nuri = "s3://bucket/p/"')
+    (bench.root / "x").mkdir()
+    (bench.root / "x" / "artifacts.toml").write_text("[artlock\n")
+    git(bench.root, "init", "--quiet")
+    git(bench.root, "add", "artifacts.toml", "artifacts.lock", "x")
+    top, below = judge_staged(bench.root, bench.project().runtime)
+    assert ([str(f.fault) for f in top.findings], top.exit_code) == (["stale"], 1)
+    assert (below.folder, below.findings, below.exit_code) == ("x", (), 2)
 
 
 @pytest.mark.parametrize(
