@@ -123,7 +123,10 @@ def test_a_stale_lockfile_is_refused_and_resolved(clone: Clone) -> None:
     clone.sh(f"{clone.runner} install -t pre-commit -t post-checkout")
     assert "Passed" in clone.run("artlock-check", stage="pre-commit")
     clone.sh("echo text > README; git add README")
-    assert "Skipped" in clone.sh("git commit -m 'nothing of ours' 2>&1")
+    assert "Passed" in clone.sh("git commit -m 'nothing of ours' 2>&1")
+    said = clone.sh("git rm -q artifacts.lock; git commit -m gone 2>&1", expected=1)
+    assert "there is no `artifacts.lock` here yet" in said
+    clone.sh("git reset -q --hard")
 
     uri = (clone.source / "a.txt").as_uri()
     clone.sh(f"artlock add {uri} --name more --frozen -q; git add .")
