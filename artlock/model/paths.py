@@ -107,7 +107,7 @@ def _problem_with_segment(name: str, *, portable: bool) -> str | None:
         return f"it has a `{name}` segment"
     if len(name.encode()) > MAX_SEGMENT_BYTES:
         return f"it has a name longer than {MAX_SEGMENT_BYTES} bytes"
-    if _is_git_directory(name):
+    if is_git_directory(name):
         return f"`{name}` is where git keeps its own files"
     bare = _bare(name)
     if bare in _STEERING or bare.startswith(".artlock") or _SHORT.fullmatch(bare):
@@ -123,7 +123,7 @@ def _problem_with_segment(name: str, *, portable: bool) -> str | None:
     return None
 
 
-def _is_git_directory(name: str) -> bool:
+def is_git_directory(name: str) -> bool:
     """Tell whether some file system would take ``name`` for ``.git``, as git asks too."""
     bare = _bare(name)
     return bare == ".git" or re.fullmatch(r"git~[0-9]+", bare) is not None
@@ -157,7 +157,7 @@ def problem_with_target(path: str) -> str | None:
         if len(name.encode()) > MAX_SEGMENT_BYTES:
             return f"it has a name longer than {MAX_SEGMENT_BYTES} bytes"
         bare = _bare(name)
-        if _is_git_directory(name) or bare.startswith((".artlock", "artloc~")):
+        if is_git_directory(name) or bare.startswith((".artlock", "artloc~")):
             return f"`{name}` is git's or artlock's own"
     top = path.casefold().partition("/")[0]
     if top == "artifacts.lock.d" or path.casefold() in {"artifacts.toml", "artifacts.lock"}:

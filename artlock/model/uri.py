@@ -21,6 +21,7 @@ from urllib.parse import quote, unquote
 
 import msgspec
 
+from artlock.model.paths import is_git_directory
 from artlock.model.secrets import is_secret_parameter
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):")
@@ -99,6 +100,9 @@ class Uri(msgspec.Struct, frozen=True, order=True):
         segments = text.removesuffix("/").split("/")
         if ".." in segments:
             reason = "a relative path stays inside of the project; use `file:///...`"
+            raise ValueError(reason)
+        if any(map(is_git_directory, segments)):
+            reason = "git's own folder is no source"
             raise ValueError(reason)
         if "" in segments or "." in segments or ":" in segments[0]:
             reason = "a relative path is spelled plainly, below the project"

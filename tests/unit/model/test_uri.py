@@ -192,6 +192,8 @@ def test_other_spellings_become_one(text: str, spelling: str) -> None:
         ("./ab:c", "spelled plainly"),
         (".//abs", "spelled plainly"),
         ("~/data", "write a local path"),
+        (".git/config", "git's own folder"),
+        ("sub/.GIT/hooks/", "git's own folder"),
         ("./~/data", "write a local path"),
         ("a\\b", "write a local path"),
         ("c:/data", "write a local path"),
