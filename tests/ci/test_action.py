@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -48,6 +49,16 @@ def job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Job:
     return job
 
 
+def put_before_artlock(job: Job, monkeypatch: pytest.MonkeyPatch, line: str) -> None:
+    """Let a line of shell run before artlock, with its arguments."""
+    monkeypatch.setenv("REAL", str(shutil.which("artlock", path=job.path)))
+    place = job.temporary / "before"
+    place.mkdir()
+    (place / "artlock").write_text(f'#!/bin/sh\n{line}\nexec "$REAL" "$@"\n')
+    (place / "artlock").chmod(0o755)
+    job.path = f"{place}{os.pathsep}{job.path}"
+
+
 def commands(job: Job) -> list[str]:
     """Return the workflow commands that the runner would obey, but for stopping them."""
     obeyed = _STOPPED.sub("", job.log)
@@ -71,8 +82,10 @@ def test_a_pull_request_is_shown_checked_and_synced(job: Job) -> None:
     assert "Synced 1 artifact: 6 B (0 fetched, 3 cached" in job.log
     assert (job.workspace / "sub/data/data/three.txt").read_text() == "3\n"
     kept = job.used["actions/cache@v4"]
-    assert re.fullmatch(r"artlock-Linux-blake3:[0-9a-f]{64}", kept["key"])
-    assert kept["key"].startswith(kept["restore-keys"])
+    assert re.fullmatch(r"artlock-Linux-blake3:[0-9a-f]{64}-[0-9]+", kept["key"])
+    nearest, *others = kept["restore-keys"].splitlines()
+    assert all(kept["key"].startswith(prefix) for prefix in (nearest, *others))
+    assert nearest.startswith(others[0])
     assert kept["path"] == os.environ["ARTLOCK_CACHE_DIR"]
 
 
@@ -141,10 +154,41 @@ def test_options_reach_the_commands(job: Job) -> None:
     assert "there is no group `a*`" in job.log
 
 
-def test_offline_no_source_is_asked(job: Job) -> None:
-    job.given |= {"changed-since": "main", "offline": "true", "sync": "false"}
-    assert job.run() == 0
+def test_offline_no_source_is_asked(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = job.temporary / "asked"
+    put_before_artlock(job, monkeypatch, f'echo "$@" >> "{asked}"')
+    job.given |= {"changed-since": "main", "offline": "true"}
+    assert job.run() == 0, job.log
     assert "No source was asked" in job.log
+    assert "Synced 1 artifact: 6 B (0 fetched, 3 cached" in job.log
+    by_command = {line.split()[0]: line.split() for line in asked.read_text().splitlines()}
+    assert "--offline" in by_command["check"]
+    assert "--offline" in by_command["sync"]
+
+
+def test_other_groups_have_another_cache(job: Job) -> None:
+    keys = set()
+    for groups in ("", "none", "none x"):
+        job.given["groups"] = groups
+        job.run()
+        keys.add(job.used["actions/cache@v4"]["key"])
+    assert len(keys) == 3
+
+
+@pytest.mark.parametrize("flag", ["offline", "remote", "sync", "cache"])
+def test_a_flag_in_another_spelling_is_refused(job: Job, flag: str) -> None:
+    job.given[flag] = "True"
+    assert job.run() == 2
+    assert job.ran == ["Check the lockfile"]
+    assert "each true or false" in commands(job)[0]
+
+
+def test_a_digest_that_cannot_be_had_fails_the_job(
+    job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_before_artlock(job, monkeypatch, 'test "$1" != digest || exit 3')
+    assert job.run() == 3
+    assert job.ran[-1] == "Take the digests"
 
 
 def test_5_8_no_name_of_a_branch_commands_the_runner(job: Job) -> None:
