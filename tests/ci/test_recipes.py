@@ -48,6 +48,11 @@ def clone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         git update-ref refs/pull/7/head change
         git checkout -q main
         echo text > README && git add . && git commit -q -m Other
+        echo 3 > s/one.txt && artlock update -q && git commit -q -a -m Moved
+        git checkout -q -b merged && git merge -q change || true
+        artlock resolve -q && git add . && git commit -q -m Merge
+        git update-ref refs/pull/7/merge merged
+        git checkout -q main
         git clone -q -b change . ../clone
         """,
     )
@@ -103,7 +108,9 @@ def test_5_8_workflows_with_rights_run_nothing_of_the_branch(clone: Path) -> Non
     shell(clone, "git checkout -q main")
     # A source in the folder of the project is not what a bucket is: it comes along here.
     shell(clone, "git show origin/change:s/two.txt > s/two.txt")
-    shell(clone, take["run"], NUMBER="7")
+    head = shell(clone, "git rev-parse origin/change").strip()
+    given = {"NUMBER": "7", "HEAD": head, "TOKEN": "x"}
+    shell(clone, take["run"], **given)
     assert shell(clone, "git diff --name-only").split() == ["artifacts.lock"]
     said = shell(clone, "artlock check --changed-since HEAD --output-format github")
     assert "asked for 1 of 1 changed object" in said
@@ -123,6 +130,25 @@ def test_the_jobs_for_gitlab_do_what_they_say(clone: Path) -> None:
     body = (clone / "data.md").read_text()
     assert body.startswith("### Locked data: 1 artifact changed, +2 B")
     assert recipe["data-review"]["artifacts"]["paths"] == ["data.md"]
+    # In a fork's pipeline `origin` is the fork, whose branches are not the target.
+    (parent,) = shell(clone, "git remote get-url origin").split()
+    shell(clone, "git init -q ../fork && git remote set-url origin ../fork && rm data.md")
+    shell(
+        clone,
+        "\n".join(recipe["data-review"]["script"]),
+        CI_PROJECT_ID="2",
+        CI_MERGE_REQUEST_PROJECT_ID="1",
+        CI_MERGE_REQUEST_PROJECT_URL=parent,
+        CI_MERGE_REQUEST_TARGET_BRANCH_NAME="main",
+    )
+    assert (clone / "data.md").read_text() == body
+
+
+def test_a_cache_that_gitlab_looks_for_is_one_that_a_job_saves() -> None:
+    (recipe,) = recipes("check-in-gitlab-ci.md")
+    cache = recipe["data"]["cache"]
+    assert isinstance(cache["key"], str)
+    assert set(cache.get("fallback_keys", ())) <= {cache["key"]}
 
 
 def test_the_hooks_that_the_guide_names_are_offered() -> None:
