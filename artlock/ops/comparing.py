@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 from artlock.errors import IntegrityError
 from artlock.model.verification import Verification
 from artlock.ops.pins import pin_of
+from artlock.stores.base import Store, reading
 
 if TYPE_CHECKING:
     from artlock.model.lock import LockedObject
     from artlock.model.objects import ObjectInfo
     from artlock.model.tokens import Tokens
-    from artlock.stores.base import Store
 
 _LOCAL = frozenset({"file", ""})
 
@@ -50,8 +50,9 @@ def needs_reading(row: LockedObject, info: ObjectInfo) -> bool:
 def _reads_the_same(row: LockedObject, info: ObjectInfo, store: Store) -> bool:
     check = Verification(row.tokens, size=row.size, subject=str(info.uri))
     try:
-        for chunk in store.read(pin_of(row, info.uri)):
-            check.update(chunk)
+        with reading(store, pin_of(row, info.uri)) as chunks:
+            for chunk in chunks:
+                check.update(chunk)
         check.finish()
     except IntegrityError:
         return False

@@ -25,7 +25,7 @@ from artlock.errors import (
 )
 from artlock.model.tokens import Trust
 from artlock.ops.rows import is_weak
-from artlock.stores.base import Pin, Reconnects, Span, TellsEtag
+from artlock.stores.base import Pin, Reconnects, Span, TellsEtag, reading
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -292,14 +292,15 @@ class _Fetch:
         etag_is_md5: bool,
         is_last: bool = False,
     ) -> Verified:
-        return self._batch.put(
-            self._counted(store.read(pin)),
-            item.tokens,
-            size=pin.size,
-            subject=str(pin.uri),
-            etag_is_md5=etag_is_md5,
-            keep_refused=is_last,
-        )
+        with reading(store, pin) as chunks:
+            return self._batch.put(
+                self._counted(chunks),
+                item.tokens,
+                size=pin.size,
+                subject=str(pin.uri),
+                etag_is_md5=etag_is_md5,
+                keep_refused=is_last,
+            )
 
     def _put_again(
         self, item: Wanted, store: Store, pin: Pin, *, etag_is_md5: bool
@@ -321,8 +322,8 @@ class _Fetch:
         failure: ArtlockError | None = None
         if unit.span is not None and whole.error is None:
             try:
-                chunks = whole.wanted.store.read(whole.wanted.pin, unit.span)
-                whole.partial.write(unit.span.start, self._counted(chunks))
+                with reading(whole.wanted.store, whole.wanted.pin, unit.span) as chunks:
+                    whole.partial.write(unit.span.start, self._counted(chunks))
             except CacheError:
                 raise
             except ArtlockError as error:

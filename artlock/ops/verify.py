@@ -27,7 +27,7 @@ from artlock.ops.placements import placements_of
 from artlock.ops.policy import refuse_outside
 from artlock.ops.sources import Sources
 from artlock.ops.vault import Vault
-from artlock.stores.base import TellsEtag
+from artlock.stores.base import TellsEtag, reading
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -273,8 +273,9 @@ class _AtSource:
         check = Verification(
             row.tokens, size=row.size, subject=str(uri), etag_is_md5=compares
         )
-        for chunk in store.read(pin):
-            check.update(chunk)
+        with reading(store, pin) as chunks:
+            for chunk in chunks:
+                check.update(chunk)
         verified = check.finish()
         if verified.etag_differs:
             raise IntegrityError(

@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -141,6 +142,21 @@ class Store(Protocol):
 
     def close(self) -> None:
         """Give back connections; the store is not used afterwards. May be called twice."""
+
+
+@contextmanager
+def reading(store: Store, pin: Pin, span: Span | None = None) -> Iterator[Iterator[Buffer]]:
+    """Lend what ``Store.read`` yields, and end the read with the block, whatever ends that.
+
+    A read that nobody ends keeps a connection, and others from their turn: an error that
+    was raised between two of its chunks would hold it for as long as somebody tells of it.
+    """
+    chunks = store.read(pin, span)
+    try:
+        yield chunks
+    finally:
+        if isinstance(chunks, Generator):
+            chunks.close()
 
 
 @runtime_checkable

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -41,7 +41,7 @@ class Pace:
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self._limit = float("inf")
-        self._reading: Counter[int] = Counter()
+        self._reading: dict[int, Turn] = {}
         self._waiting: deque[int] = deque()
         self._reductions = 0
 
@@ -55,21 +55,20 @@ class Pace:
     def turn(self) -> Iterator[Turn]:
         """Wait until another read may begin, and count it until the end of the block.
 
-        A thread that is counted already does not wait: its read before may have failed, and
-        be kept from its end by the error that tells of it.
+        A thread counts once, and does not wait if it is counted: its read before is over,
+        though an error that tells of it may keep it from its end.
         """
         thread = threading.get_ident()
         with self._changed:
             self._waiting.append(thread)
             try:
                 self._changed.wait_for(
-                    lambda: self._reading[thread] or self._is_next(thread)
+                    lambda: thread in self._reading or self._is_next(thread)
                 )
-                self._reading[thread] += 1
+                turn = self._reading[thread] = Turn(self._reductions)
             finally:
                 self._waiting.remove(thread)  # also where an interruption ends the wait
                 self._changed.notify_all()
-            turn = Turn(self._reductions)
         try:
             yield turn
         except StoreUnavailableError:
@@ -79,19 +78,20 @@ class Pace:
             self._speed_up()
         finally:
             with self._changed:
-                self._reading[thread] -= 1
+                if self._reading.get(thread) is turn:
+                    del self._reading[thread]
                 self._changed.notify_all()
 
     def _is_next(self, thread: int) -> bool:
         # In order of coming: else who just ended would begin again before all that wait,
         # and what was refused would be the first to be refused again.
-        return self._waiting[0] == thread and self._reading.total() < self._limit
+        return self._waiting[0] == thread and len(self._reading) + 1 <= self._limit
 
     def _slow_down(self, turn: Turn) -> None:
         with self._changed:
             # Those that began before the last reduction were refused for the same reason.
             if not turn.has_bytes and turn.begun == self._reductions:
-                self._limit = max(1.0, self._reading.total() / 2)
+                self._limit = max(1.0, len(self._reading) / 2)
                 self._reductions += 1
 
     def _speed_up(self) -> None:

@@ -12,7 +12,7 @@ from artlock.engine.threads import each
 from artlock.errors import ObjectNotFoundError, StoreError, StoreUnavailableError
 from artlock.model.objects import ObjectInfo, VersionId
 from artlock.model.uri import Uri
-from artlock.stores.base import Pin, Span
+from artlock.stores.base import Pin, Span, reading
 from artlock.stores.pace import Pace
 from artlock.stores.retry import RetryBudget, Retrying
 
@@ -84,7 +84,7 @@ def refuse(pace: Pace) -> None:
     end(pace, StoreUnavailableError)
 
 
-@pytest.mark.parametrize(("room", "most"), [(2, 60), (4, 25)])
+@pytest.mark.parametrize(("room", "most"), [(1, 60), (2, 45), (4, 25)])
 def test_4_1_a_crowded_store_is_asked_by_as_many_as_it_can_take(
     room: int, most: int
 ) -> None:
@@ -154,6 +154,38 @@ def test_a_thread_that_reads_does_not_wait_for_itself() -> None:
     refuse(pace)
     with pace.turn(), pace.turn():
         pass
+
+
+def test_a_read_that_failed_between_two_chunks_keeps_nobody_waiting() -> None:
+    outer = Retrying(Crowded(room=2))
+    pin = Pin(uri=URI, size=1)
+    refuse(outer._pace)
+
+    def fail() -> None:
+        with reading(outer, pin) as chunks:
+            next(chunks)
+            message = "the disk is full"
+            raise OSError(message)
+
+    with pytest.raises(OSError, match="full") as kept:
+        fail()
+    other = threading.Thread(target=lambda: list(outer.read(pin)), daemon=True)
+    other.start()
+    other.join(5)
+    assert not other.is_alive()
+    assert kept.tb is not None
+
+
+def test_a_thread_that_left_a_read_open_counts_once() -> None:
+    pace = Pace()
+    refuse(pace)
+    left = [pace.turn(), pace.turn()]
+    for turn in left:
+        turn.__enter__()
+    assert len(pace._reading) == 1
+    for turn in left:
+        turn.__exit__(None, None, None)
+    assert not pace._reading
 
 
 def test_who_waits_goes_before_who_comes() -> None:
