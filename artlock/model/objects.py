@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, NewType
 
 import msgspec
@@ -15,6 +16,21 @@ if TYPE_CHECKING:
 
 VersionId = NewType("VersionId", str)
 """A store's opaque name for one state of an object: S3 version ID or GCS generation."""
+_PLAIN = re.compile(r"[A-Za-z0-9._~+/=][A-Za-z0-9._~+/=-]{0,1023}")
+_GENERATION = re.compile(r"[0-9]{1,19}")
+
+
+def is_plain_version(text: str, scheme: str) -> bool:
+    """Tell whether a version has the form of those that stores are known to give.
+
+    A GCS generation is a number. One of S3 has letters, digits and ``._~+/=-``, so that no
+    program can take it for an option, a URL or a parameter of one.
+
+    Args:
+        text: As a lockfile or another tool has it.
+        scheme: Of the object's URI.
+    """
+    return (_GENERATION if scheme == "gs" else _PLAIN).fullmatch(text) is not None
 
 
 class Protection(msgspec.Struct, frozen=True, kw_only=True):

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 from artlock.errors import ConfigError
 from artlock.formats.exports.addresses import refuse_local, web_address
 from artlock.formats.exports.sums import refuse_without, value_of
+from artlock.formats.exports.versions import refuse_odd_versions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,6 +41,7 @@ def as_bag(export: Export) -> Mapping[str, str]:
             has a token.
     """
     refuse_local(export)
+    refuse_odd_versions(export)
     algorithm = _common(export)
     fetch, sums = [], []
     for artifact, file in export.files():

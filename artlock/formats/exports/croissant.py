@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from artlock.formats.exports.addresses import refuse_local, web_address
 from artlock.formats.exports.sums import refuse_without, value_of
+from artlock.formats.exports.versions import refuse_odd_versions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -71,6 +72,7 @@ def as_croissant(export: Export) -> Iterator[str]:
             which the specification wants one.
     """
     refuse_local(export)
+    refuse_odd_versions(export)
     refuse_without(export, "sha256", "md5")
     document = {
         "@context": _CONTEXT,

@@ -7,9 +7,10 @@
     # encoder: s3://models/minilm/
     reach() { aws s3api get-object "$@"; }
     s3 'data/encoder/config.json' 14 'blake3:2e02…' 'models' 'minilm/config.json' \
-       --version-id '3HL4…'
+       --version-id='3HL4…'
 
     finish 1
+    }
 
 Names are between single quotes, in which a shell looks for nothing. Control characters of
 keys are escaped, so that the script may be shown on a terminal.
@@ -22,6 +23,7 @@ from typing import TYPE_CHECKING, assert_never
 from urllib.parse import quote
 
 from artlock.formats.exports.shell_functions import HEAD, SUMS, TAIL
+from artlock.formats.exports.versions import refuse_odd_versions
 from artlock.model.lock import Kind
 from artlock.model.tokens import Trust
 
@@ -36,10 +38,16 @@ COMPARABLE = ("blake3", "sha256", "sha512", "md5")
 _ODD_KEY = re.compile(r"-|[a-z]+://|.*[\x00-\x1f\x7f-\x9f]", re.DOTALL)
 """What the AWS CLI takes for an option or for a file to read, and what a terminal obeys."""
 _ESCAPED = re.compile(r"[\x00-\x1f\x7f-\x9f\\]")
+_NO_VARIABLE = re.compile(r"[^A-Za-z0-9]")
 
 
 def as_shell(export: Export) -> Iterator[str]:
-    """Yield the script, by lines or more."""
+    """Yield the script, by lines or more.
+
+    Raises:
+        ConfigError: A version is none that a store is known to give; nothing was yielded.
+    """
+    refuse_odd_versions(export)
     used = {name for _, file in export.files() for name in _names(file)}
     size = f"{export.size:,}"
     yield HEAD.replace("@FILES@", f"{export.count:,}").replace("@SIZE@", size)
@@ -55,7 +63,7 @@ def as_shell(export: Export) -> Iterator[str]:
             yield _reach(artifact)
         for file in artifact.files:
             yield _fetch(artifact, file)
-    yield f"\nfinish {export.count}\n"
+    yield f"\nfinish {export.count}\n}}\n"
 
 
 def quoted(text: str) -> str:
@@ -74,9 +82,6 @@ def _reach(artifact: ExportedArtifact) -> str:
     lines = []
     if access.role_arn is not None:
         lines.append(f"# It is read in the role {access.role_arn}: assume that first.\n")
-    if artifact.headers:
-        names = ", ".join(artifact.headers)
-        lines.append(f"# It is asked with headers, which ~/.curlrc must have: {names}\n")
     scheme = artifact.uri.scheme
     if scheme == "s3":
         lines.append(f'reach() {{ aws s3api get-object{_aws_options(access)} "$@"; }}\n')
@@ -85,8 +90,22 @@ def _reach(artifact: ExportedArtifact) -> str:
         certificate = _certificate(access)
         lines.append(f'reach() {{ google{anonymous}{certificate} "$@"; }}\n')
     elif scheme in {"http", "https"}:
-        lines.append(f'reach() {{ ask{_certificate(access)} "$@"; }}\n')
+        # A redirect never leaves encryption.
+        options = (" --proto '=https'" if scheme == "https" else "") + _certificate(access)
+        if artifact.headers:
+            variable = _variable(artifact.name)
+            lines.append(f"# It is asked with headers: {', '.join(artifact.headers)}\n")
+            lines.append(f"# Put them into {variable}, each on a line as `Name: value`.\n")
+            told = f'{variable} "${{{variable}-}}"'
+            lines.append(f'reach() {{ headed {told} "$@"{options}; }}\n')
+        else:
+            lines.append(f'reach() {{ ask{options} "$@"; }}\n')
     return "".join(lines)
+
+
+def _variable(name: str) -> str:
+    """Return the variable with the headers of an artifact, which is that of no other."""
+    return "HEADERS_" + _NO_VARIABLE.sub(lambda found: f"_{ord(found[0]):02x}", name)
 
 
 def _aws_options(access: Access) -> str:
@@ -140,9 +159,9 @@ def _from_s3(file: ExportedFile) -> tuple[str, list[str]]:
     deed = "s3_odd" if _ODD_KEY.match(key) else "s3"
     if deed == "s3_odd":
         key = _ESCAPED.sub(_in_octal, key)
-    more = (
-        ["--version-id", quoted(version)] if version else _unchanged(file, "--if-match '")
-    )
+    # One word, so that no version is taken for an option.
+    more = [f"--version-id={quoted(version)}"] if version else []
+    more = more or _unchanged(file, "--if-match '")
     return deed, [quoted(bucket), quoted(key), *more]
 
 

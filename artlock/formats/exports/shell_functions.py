@@ -1,5 +1,8 @@
 """The fixed parts of the script that ``shell.py`` writes; POSIX shell (IEEE 1003.1).
 
+All of it is one ``{ … }``, which a shell reads to its end before it does anything: a script
+that is cut short is an error of syntax and does nothing.
+
 Without ``set -e``, which a call behind ``&&`` or ``||`` suspends: every command whose
 failure counts says itself what becomes of it.
 """
@@ -8,6 +11,7 @@ from __future__ import annotations
 
 HEAD = """\
 #!/bin/sh
+{
 # Rebuilds @FILES@ files (@SIZE@ bytes) as they were locked, from their sources and without
 # artlock. `artlock export sh` wrote it.
 #
@@ -20,39 +24,38 @@ HEAD = """\
 #
 # A file that is there and holds is kept, so the script may be run again after a failure. It
 # stops at the first file that does not hold; what is wrong never gets its final name.
-# It exits with 0 if all is there, 1 if another file is in the way, 2 if a program is
-# missing, 3 if a source fails, 4 if bytes are wrong.
+# It exits with 0 if all is there, 1 if another file is in the way, 2 if a program or a
+# variable is missing, 3 if a source fails, 4 if bytes are wrong.
 
 set -u
-export AWS_PAGER=
+export AWS_PAGER= CDPATH=
 
 say() { printf '%s\\n' "$*" >&2; }
 stop() { code=$1; shift; say "stopped: $*"; exit "$code"; }
-leave() {
-  code=$?
-  rm -f -- "$part"
-  if [ "$code" -eq 0 ] && [ -z "$finished" ]; then
-    say 'stopped: the script is cut short'
-    exit 3
-  fi
-}
 has() { command -v "$1" >/dev/null 2>&1; }
 
 here=$(pwd)
 part=.artlock-part
-fetched=0 kept=0 unproved=0 finished=
-mkdir -p -- "${1:-.}" && cd -- "${1:-.}" || exit 3
-trap leave EXIT
+fetched=0 kept=0 unproved=0
+case ${1:-.} in
+  /*) folder=$1 ;;
+  *) folder=./${1:-.} ;;
+esac
+mkdir -p -- "$folder" && cd -- "$folder" || exit 3
+trap 'rm -f -- "$part"' EXIT
 trap 'exit 130' INT TERM
 
 # What computes a digest of its input; where no program can, there is no such function.
+# Python would also look for modules in the folder, where there is data: hence `filter`.
 """
 
 SUMS = {
     "blake3": """\
 if has b3sum; then sum_blake3() { b3sum; }
-elif python3 -c 'import blake3' 2>/dev/null; then
-  sum_blake3() { python3 -c 'import blake3, sys
+elif python3 -c 'import sys; sys.path[:] = filter(None, sys.path)
+import blake3' 2>/dev/null; then
+  sum_blake3() { python3 -c 'import sys; sys.path[:] = filter(None, sys.path)
+import blake3
 h = blake3.blake3()
 while piece := sys.stdin.buffer.read(1 << 20): h.update(piece)
 print(h.hexdigest())'; }
@@ -123,10 +126,36 @@ take() {
   fetched=$((fetched + 1))
 }
 
-# ask OPTIONS ADDRESS: the bytes as they are stored.
-ask() {
-  curl --fail --silent --show-error --location --globoff --path-as-is \\
-    --proto '=http,https' --connect-timeout 30 --retry 3 --output "$part" "$@"
+# once OPTIONS ADDRESS: the bytes as they are stored; of a redirect what it says.
+once() {
+  curl --fail --silent --show-error --globoff --path-as-is --proto '=http,https' \\
+    --connect-timeout 30 --retry 3 --output "$part" "$@"
+}
+
+# ask OPTIONS ADDRESS: the same, from where redirects lead.
+ask() { once --location "$@"; }
+
+# headed NAME LINES ADDRESS [OPTIONS]: the same with headers, which are the value of the
+# variable NAME. They go to curl where no list of processes shows them, and to no host but
+# that of the address: a redirect to another is followed without them.
+headed() {
+  [ -n "$2" ] || stop 2 "$1 is not set: put the headers into it, each on a line"
+  lines=$2 to=$3 origin=${3#*://}
+  origin=${3%%://*}://${origin%%/*}
+  shift 3
+  for _ in 1 2 3 4 5; do
+    case $to in
+      "$origin" | "$origin"/*) ;;
+      *) ask "$@" "$to"; return ;;
+    esac
+    next=$(printf '%s\\n' "$lines" |
+      once --header @- --write-out '%{redirect_url}' "$@" "$to") || return
+    [ -n "$next" ] || return 0
+    to=$next
+    rm -f -- "$part"
+  done
+  say "$to: there are too many redirects"
+  return 1
 }
 
 # google [anonymously] OPTIONS ADDRESS: the token goes to curl where no list of processes
@@ -137,6 +166,9 @@ google() {
   elif [ -z "${STORAGE_EMULATOR_HOST-}" ]; then
     token=${GCS_TOKEN-$(gcloud auth print-access-token 2>/dev/null)}
   fi
+  case $service in
+    https://*) set -- --proto '=https' "$@" ;;
+  esac
   case $token$service in
     ?*https://*)
       printf 'header = "Authorization: Bearer %s"\\n' "$token" |
@@ -184,7 +216,7 @@ web() {
   is_there "$1" "$2" "$3" && return
   file=$1 size=$2 tokens=$3
   shift 3
-  reach --header 'Accept-Encoding: identity' "$@" || stop 3 "$file: the web failed"
+  reach "$@" --header 'Accept-Encoding: identity' || stop 3 "$file: the web failed"
   take "$file" "$size" "$tokens"
 }
 
@@ -199,10 +231,9 @@ copy() {
   take "$1" "$2" "$3"
 }
 
-# finish FILES: the last line; without it the script ends as one that is cut short.
+# finish FILES: the last deed.
 finish() {
   [ $((fetched + kept)) -eq "$1" ] || stop 3 "not all of $1 files were asked for"
-  finished=yes
   say "all $1 files are there: $fetched fetched, $kept kept"
   [ "$unproved" -eq 0 ] || say "of $unproved of them only the size was compared"
 }

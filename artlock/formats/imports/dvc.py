@@ -86,7 +86,7 @@ def _imported(
                     uri=uri,
                     size=size_of(dep.get("size"), f"{where}.size"),
                     tokens=_tokens(digest, dep.get("etag"), where),
-                    version=version_of(dep.get("version_id"), f"{where}.version_id"),
+                    version=version_of(dep.get("version_id"), uri, f"{where}.version_id"),
                 ),
             ),
             place=place,
@@ -101,7 +101,7 @@ def _imported(
                 uri=root.child(path),
                 size=size_of(entry.get("size"), f"{at}.size"),
                 tokens=_tokens(None, entry.get("etag"), at),
-                version=version_of(entry.get("version_id"), f"{at}.version_id"),
+                version=version_of(entry.get("version_id"), root, f"{at}.version_id"),
             )
         )
     return Pins(objects=tuple(objects), is_whole=True, place=place)
@@ -137,7 +137,7 @@ def _in_cloud(
         uri=uri,
         size=size_of(entry.get("size"), f"{where}.size"),
         tokens=_tokens(entry.get("md5") if is_raw else None, cloud.get("etag"), where),
-        version=version_of(cloud.get("version_id"), f"{where}.cloud.version_id"),
+        version=version_of(cloud.get("version_id"), uri, f"{where}.cloud.version_id"),
     )
 
 

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import base64
-import re
 from typing import NoReturn
 
 from artlock.errors import ConfigError
 from artlock.model.digest import HEX_LENGTHS, Checksum, ChecksumAlgorithm, is_hex
 from artlock.model.lock import MAX_SIZE
+from artlock.model.objects import is_plain_version
 from artlock.model.tokens import Tokens
 from artlock.model.uri import Uri
-
-_VERSION = re.compile(r"[!-~]{1,1024}")
-"""As long as S3 has it, and visible."""
 
 
 def refuse(place: str, problem: str, *, hint: str | None = None) -> NoReturn:
@@ -83,12 +80,12 @@ def md5(value: str) -> tuple[Checksum, ...]:
     return (Checksum(ChecksumAlgorithm.MD5, value),)
 
 
-def version_of(value: object, place: str) -> str:
-    """Return a version; S3's ``null`` names none."""
+def version_of(value: object, uri: Uri, place: str) -> str:
+    """Return a version of what is at ``uri``; S3's ``null`` names none."""
     if value is None or value == "null":
         return ""
     found = text(str(value) if type(value) is int else value, place)
-    if not _VERSION.fullmatch(found):
+    if not is_plain_version(found, uri.scheme):
         refuse(place, "is no version that a store gives")
     return found
 

@@ -81,11 +81,12 @@ def _place(key: str, at: str) -> tuple[Uri, str]:
         return uri_of(key, at), ""
     bare, _, query = key.partition("?")
     asked = dict(parse_qsl(query, keep_blank_values=True))
-    version = version_of(asked.pop("versionId", None), at)
+    named = asked.pop("versionId", None)
     if asked:
         uri_of(f"https://bucket.example/key?{query}", at)  # says if it is a signed one
         refuse(at, "asks for more than a version")
-    return uri_of(unquote(bare), at), version
+    uri = uri_of(unquote(bare), at)
+    return uri, version_of(named, uri, at)
 
 
 def _tokens(value: object, at: str) -> Tokens:

@@ -67,7 +67,7 @@ def _object(name: str, path: str, entry: dict[str, object]) -> PinnedObject:
         uri=uri,
         size=size_of(entry.get("size"), f"{at}.size"),
         tokens=tokens,
-        version=version_of(extra.get("versionID"), f"{at}.extra.versionID"),
+        version=version_of(extra.get("versionID"), uri, f"{at}.extra.versionID"),
     )
 
 

@@ -149,7 +149,7 @@ def test_values_of_headers_are_not_exported(
     bench.declare('headers = { X-Team = "${TEAM_PASS}" }', web=http_server.url("/a.json"))
     bench.resolve()
     text = "".join(lines_of(exported(bench.project(), (), Format.SH), Format.SH))
-    assert "which ~/.curlrc must have: X-Team" in text
+    assert "It is asked with headers: X-Team\n" in text
     assert "hidden-value" not in text
 
 

@@ -50,6 +50,11 @@ def test_dvc_an_outputs_md5_is_that_of_the_bytes_only_since_version_3() -> None:
             "only a digest is in git",
         ),
         ("deps:\n- path: s3://b/k\n  size: -1\nouts:\n- path: x", "is not a size in bytes"),
+        (
+            "deps:\n- path: s3://b/k\n  version_id: file:///etc/passwd\nouts:\n- path: x",
+            "is no version",
+        ),
+        ("deps:\n- path: gs://b/k\n  version_id: v1\nouts:\n- path: x", "is no version"),
         ("deps:\n- path: s3://u:p@b/k\nouts:\n- path: x", "user info is a credential"),
     ],
 )
