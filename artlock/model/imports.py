@@ -15,7 +15,7 @@ from artlock.model.tokens import Tokens
 from artlock.model.uri import Uri
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 _WEB = frozenset({"http", "https"})
 _MOST_PATTERNS = 100
@@ -33,7 +33,8 @@ class PinnedObject(msgspec.Struct, frozen=True, kw_only=True):
         size: In bytes; ``None`` if the pin does not tell.
         tokens: What it says of the bytes, as far as artlock has a token for it.
         version: S3 version ID or GCS generation; empty where there is none.
-        digest: ``algorithm:hex`` to compare once the bytes are read, for pins without size.
+        digest: ``algorithm:hex`` to compare once the bytes are read, for pins without size
+            whose algorithm may be none of a token.
     """
 
     path: str
@@ -73,6 +74,23 @@ class ImportedArtifact(msgspec.Struct, frozen=True, kw_only=True):
     objects: tuple[PinnedObject, ...]
     rows: tuple[LockedObject, ...] | None
     is_open: bool = False
+
+    def path_of(self, found: PinnedObject) -> str:
+        """Return the path of the row of one of the objects."""
+        return found.uri.file_name if self.kind is Kind.FILE else found.path
+
+    def rows_with(self, others: Mapping[str, LockedObject]) -> list[LockedObject]:
+        """Return all rows.
+
+        Args:
+            others: By path, those of objects whose pins tell no size.
+        """
+        return [
+            others[self.path_of(found)]
+            if found.size is None
+            else _row(found, self.path_of(found), found.size)
+            for found in self.objects
+        ]
 
 
 def artifacts_of(pins: Pins, name: str) -> tuple[ImportedArtifact, ...]:
@@ -169,8 +187,12 @@ def _rows(
     for found, path in pairs:
         if found.size is None:
             return None
-        rows.append(LockedObject(path, found.size, str(found.tokens), found.version))
+        rows.append(_row(found, path, found.size))
     return tuple(sorted(rows, key=lambda row: row.path))
+
+
+def _row(found: PinnedObject, path: str, size: int) -> LockedObject:
+    return LockedObject(path, size, str(found.tokens), found.version)
 
 
 def _root(members: Sequence[PinnedObject]) -> Uri:

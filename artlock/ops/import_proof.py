@@ -7,43 +7,48 @@ import os
 from typing import TYPE_CHECKING
 
 from artlock.errors import IntegrityError, ManyErrors
-from artlock.ops.vault import Vault
+from artlock.model.verification import new_hasher
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from artlock.errors import ArtlockError
-    from artlock.model.imports import ImportedArtifact, PinnedObject
-    from artlock.model.lock import LockedArtifact, LockedObject
-    from artlock.ops.project import Project
+    from artlock.model.digest import Checksum, Digest
+    from artlock.model.imports import PinnedObject
+    from artlock.model.lock import LockedObject
+    from artlock.model.verification import Hasher
+    from artlock.ops.vault import Vault
 
+HINT = "the object was replaced since it was pinned; look for the bytes elsewhere"
 _PIECE = 1 << 20
 
 
-def prove(
-    project: Project,
-    pairs: Iterable[tuple[ImportedArtifact, LockedArtifact]],
-    *,
-    record: str,
-) -> None:
+def differences(
+    vault: Vault, pairs: Iterable[tuple[PinnedObject, LockedObject]], *, record: str
+) -> list[IntegrityError]:
     """Compare objects whose rows have the digest of a blob, because they were just read.
 
+    Every digest and checksum of a pin is compared.
+
     Args:
-        project: Whose cache it is.
-        pairs: What was pinned, and as what it would be locked.
+        vault: Where the blobs are.
+        pairs: What was pinned, and the row that it would be.
         record: The file of pins, for messages.
 
-    Raises:
-        IntegrityError: One has other bytes than were pinned.
-        ManyErrors: Several have.
+    Returns:
+        An error for each object that has other bytes than were pinned.
     """
-    errors: list[ArtlockError] = []
-    with Vault.open(project.runtime) as vault:
-        for imported, locked in pairs:
-            rows = {str(uri): row for row, uri in locked.uris()}
-            for found in imported.objects:
-                error = _difference(vault, found, rows[str(found.uri)], record)
-                errors += [] if error is None else [error]
+    found = (_difference(vault, *pair, record) for pair in pairs)
+    return [error for error in found if error is not None]
+
+
+def raise_all(errors: Sequence[ArtlockError]) -> None:
+    """Raise one error, or several together; nothing if there is none.
+
+    Raises:
+        ArtlockError: There is one.
+        ManyErrors: There are several.
+    """
     if len(errors) == 1:
         raise errors[0]
     if errors:
@@ -52,26 +57,42 @@ def prove(
 
 
 def _difference(
-    vault: Vault, found: PinnedObject, row: LockedObject, record: str
+    vault: Vault, pinned: PinnedObject, row: LockedObject, record: str
 ) -> IntegrityError | None:
+    expected = _expected(pinned)
     blob = row.blake3
-    if found.digest is None:
+    if not expected:
         return None
     if blob is None:
         raise AssertionError
-    algorithm = found.digest.partition(":")[0]
-    hasher = hashlib.new(algorithm, usedforsecurity=False)
     with vault.blobs.open(blob, row.size) as fd:
         while data := os.read(fd, _PIECE):
-            hasher.update(data)
-    actual = f"{algorithm}:{hasher.hexdigest()}"
-    if actual == found.digest:
-        return None
-    hint = "the object was replaced since it was pinned; look for the bytes elsewhere"
-    return IntegrityError(
-        subject=str(found.uri),
-        expected=found.digest,
-        actual=actual,
-        hint=hint,
-        record=record,
+            for _, hasher in expected.values():
+                hasher.update(data)
+    for algorithm, (value, hasher) in expected.items():
+        actual = hasher.hexdigest()
+        if actual != value:
+            return IntegrityError(
+                subject=str(pinned.uri),
+                expected=f"{algorithm}:{value}",
+                actual=f"{algorithm}:{actual}",
+                hint=HINT,
+                record=record,
+            )
+    return None
+
+
+def _expected(pinned: PinnedObject) -> dict[str, tuple[str, Hasher]]:
+    """Return the value that was pinned and a hasher, by algorithm."""
+    known: tuple[Digest | Checksum, ...] = (
+        *pinned.tokens.digests,
+        *pinned.tokens.checksums,
     )
+    found: dict[str, tuple[str, Hasher]] = {
+        str(token.algorithm): (token.hex, new_hasher(token.algorithm)) for token in known
+    }
+    if pinned.digest is not None:
+        algorithm, _, value = pinned.digest.partition(":")
+        hasher = hashlib.new(algorithm, usedforsecurity=False)
+        found[algorithm] = value, hasher
+    return found

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec.structs import replace
 
-from artlock.errors import ConfigError, PolicyError
+from artlock.errors import ConfigError, PolicyError, UnsafePathError
 from artlock.formats.imports.dvc import read_dvc
 from artlock.formats.imports.pooch import read_pooch
 from artlock.formats.imports.quilt import read_quilt
@@ -18,18 +18,20 @@ from artlock.formats.imports.wandb import read_wandb
 from artlock.formats.manifest import parse_manifest
 from artlock.formats.manifest_edit import add_artifact
 from artlock.model.imports import artifacts_of
-from artlock.model.lock import LockedArtifact
-from artlock.model.safety import check_artifact
+from artlock.model.lock import Kind
+from artlock.model.paths import problem_with
 from artlock.ops.edit import project_name, write_both
-from artlock.ops.import_proof import prove
-from artlock.ops.placements import refuse_long, refuse_overlap
+from artlock.ops.import_reading import lock_as_pinned, lock_by_reading
 from artlock.ops.policy import problem_with_source
 from artlock.ops.project import Project, find_root, read_manifest
 from artlock.ops.resolve import resolve
 from artlock.ops.trusting import refuse_foreign
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from artlock.model.imports import ImportedArtifact, Pins
+    from artlock.model.lock import LockedArtifact
     from artlock.ops.runtime import Runtime
 
 _LARGEST = 1 << 30
@@ -58,6 +60,7 @@ class Imported(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         locked: Artifacts that are locked now, in the order of the pins.
+        places: Where they and those that are left will be, by name, from the project.
         left: Names of those that are only declared, because their pins do not tell a size.
         open: Names of those whose declaration means more than what was pinned.
         read: Names of those that were read and compared with their pins.
@@ -66,6 +69,7 @@ class Imported(msgspec.Struct, frozen=True, kw_only=True):
 
     tool: Tool
     locked: tuple[LockedArtifact, ...]
+    places: Mapping[str, str]
     left: tuple[str, ...]
     open: tuple[str, ...]
     read: tuple[str, ...]
@@ -92,13 +96,15 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
 def adopt(start: Path, runtime: Runtime, file: Path, wish: Wish) -> Imported:
     """Declare and lock what a file of another tool pins.
 
-    Sources are asked only for pins that tell no size, and the bytes that come must have the
-    digests that were pinned. If anything fails, both files stay as they were.
+    Sources are asked only for pins that tell no size: the bytes that come must be of the
+    version and have the digests that were pinned. If anything fails, both files stay as
+    they were.
 
     Raises:
         ConfigError: The file is no pin that can be read, or pins what cannot be had.
         ManifestError: There is no manifest, or a name is taken.
         PolicyError: A source or path is not allowed.
+        UnsafePathError: A pin puts data where it would steer something.
         IntegrityError: Bytes are not those that were pinned.
         StoreError: A source refused or failed.
     """
@@ -112,24 +118,24 @@ def adopt(start: Path, runtime: Runtime, file: Path, wish: Wish) -> Imported:
     found = artifacts_of(pins, name)
     after = before
     for one in found:
+        _refuse_place(one, file)
         after = add_artifact(after, one.name, one.fields)
     parse_manifest(after)  # whatever a pin says, it follows the rules of a person's words
     project = Project.of(root, after, runtime)
     refuse_foreign(project)
     for one in found:
         _refuse_source(project, one.name)
-    locked = {one.name: _locked(project, one) for one in found if one.rows is not None}
+    locked = {
+        one.name: lock_as_pinned(project, one, one.rows)
+        for one in found
+        if one.rows is not None
+    }
     unread = [one for one in found if one.rows is None and not wish.frozen]
     lockfile = project.lock_files.frame()
-    # All bytes, also where a listing would do: a digest was pinned, and is compared.
-    names = [one.name for one in unread]
-    lock = resolve(project, names, digest_all=True, write=False).lock
-    for one in unread:
-        made = lock.get(one.name)
-        if made is not None:
-            locked[one.name] = made
+    lock = resolve(project, (), write=False).lock
     if unread:
-        prove(project, [(one, locked[one.name]) for one in unread], record=file.name)
+        read = lock_by_reading(project, unread, record=file.name)
+        locked |= {artifact.name: artifact for artifact in read}
     kept = (a for a in lock.artifacts if a.name not in locked)
     everything = sorted((*kept, *locked.values()), key=lambda artifact: artifact.name)
     lock = replace(lock, artifacts=tuple(everything))
@@ -138,9 +144,10 @@ def adopt(start: Path, runtime: Runtime, file: Path, wish: Wish) -> Imported:
     return Imported(
         tool=tool,
         locked=tuple(locked[one.name] for one in found if one.name in locked),
+        places={one.name: _place(project, one) for one in found},
         left=tuple(one.name for one in found if one.name not in locked),
         open=tuple(one.name for one in found if one.is_open),
-        read=tuple(names),
+        read=tuple(one.name for one in unread),
         written=wish.write,
     )
 
@@ -197,18 +204,26 @@ def _moved(pins: Pins, file: Path, root: Path) -> Pins:
     return replace(pins, place=place.relative_to(root).as_posix() if is_inside else None)
 
 
-def _locked(project: Project, one: ImportedArtifact) -> LockedArtifact:
-    """Return an imported artifact as it is locked, if it keeps all rules of a lockfile."""
-    artifact = project.manifest.get(one.name)
-    if artifact is None or one.rows is None:
-        raise AssertionError
-    locked = LockedArtifact(
-        name=one.name, declared=artifact.declared, kind=one.kind, objects=one.rows
-    )
-    check_artifact(locked)
-    refuse_overlap(project, artifact)
-    refuse_long(artifact, locked)
-    return locked
+def _place(project: Project, one: ImportedArtifact) -> str:
+    """Return the file or folder that an artifact will be."""
+    (artifact,) = project.chosen([one.name])
+    if one.kind is Kind.TREE:
+        return artifact.folder
+    return artifact.target(one.path_of(one.objects[0]), is_file=True)
+
+
+def _refuse_place(one: ImportedArtifact, file: Path) -> None:
+    """Refuse a place that only a person may choose, such as `.github`.
+
+    Raises:
+        UnsafePathError: Somebody else's pin names it.
+    """
+    place = one.fields.get("path")
+    problem = problem_with(place) if isinstance(place, str) else None
+    if problem is not None:
+        message = f"`{file.name}` puts `{one.name}` where data may not be: {problem}"
+        hint = "declare it yourself with `artlock add URI`, and another `path`"
+        raise UnsafePathError(message, paths=[str(place)], hint=hint)
 
 
 def _refuse_source(project: Project, name: str) -> None:

@@ -63,7 +63,10 @@ def _show(output: Output, result: Imported) -> None:
         {
             "tool": str(result.tool),
             "written": result.written,
-            "artifacts": [_as_json(artifact) for artifact in result.locked],
+            "artifacts": [
+                _as_json(artifact, result.places[artifact.name])
+                for artifact in result.locked
+            ],
             "left": list(result.left),
             "open": list(result.open),
         },
@@ -73,9 +76,10 @@ def _show(output: Output, result: Imported) -> None:
         objects = count(len(artifact.objects), "object")
         uri = output.styled(str(artifact.declared.uri))
         size = human_size(artifact.size)
-        output.data(f"{artifact.name}: {objects}, {size}, trust {trusts}  {uri}")
+        place = output.styled(result.places[artifact.name])
+        output.data(f"{artifact.name}: {objects}, {size}, trust {trusts}  {uri} -> {place}")
     for name in result.left:
-        output.data(f"{name}: declared only")
+        output.data(f"{name}: declared only -> {output.styled(result.places[name])}")
     if result.open:
         names = ", ".join(f"`{name}`" for name in result.open)
         output.say(
@@ -87,14 +91,19 @@ def _show(output: Output, result: Imported) -> None:
     output.say(f"{done} {artifacts}; {'wrote both files' if result.written else 'dry run'}")
     if result.left:
         names = " ".join(result.left)
-        output.say(f"hint: their pins tell no size: run `artlock resolve {names}`")
+        output.say(
+            "hint: pins without a size have to be read, and what they say of the bytes is "
+            f"not kept; to have it compared, run `artlock rm {names}` and import again "
+            "without `--frozen`"
+        )
 
 
-def _as_json(artifact: LockedArtifact) -> dict[str, object]:
+def _as_json(artifact: LockedArtifact, place: str) -> dict[str, object]:
     return {
         "name": artifact.name,
         "uri": str(artifact.declared.uri),
         "kind": str(artifact.kind),
+        "place": place,
         "objects": len(artifact.objects),
         "size": artifact.size,
         "trust": _trusts(artifact),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from typing import NoReturn
 
 from artlock.errors import ConfigError
@@ -11,6 +12,9 @@ from artlock.model.lock import MAX_SIZE
 from artlock.model.objects import is_plain_version
 from artlock.model.tokens import Tokens
 from artlock.model.uri import Uri
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+"""Half a character, which JSON can spell and UTF-8 cannot (RFC 8259 §8.2)."""
 
 
 def refuse(place: str, problem: str, *, hint: str | None = None) -> NoReturn:
@@ -24,16 +28,20 @@ def refuse(place: str, problem: str, *, hint: str | None = None) -> NoReturn:
 
 
 def mapping(value: object, place: str) -> dict[str, object]:
-    """Return a mapping whose keys are text; refuse anything else."""
+    """Return a mapping whose keys are Unicode text; refuse anything else."""
     if not isinstance(value, dict) or not all(isinstance(key, str) for key in value):
         refuse(place, "is not a table of names")
+    if any(map(_SURROGATE.search, value)):
+        refuse(place, "has a name that is not Unicode")
     return value
 
 
 def text(value: object, place: str) -> str:
-    """Return text that is not empty; refuse anything else."""
+    """Return Unicode text that is not empty; refuse anything else."""
     if not isinstance(value, str) or not value:
         refuse(place, "is not text")
+    if _SURROGATE.search(value):
+        refuse(place, "is not Unicode")
     return value
 
 
@@ -91,10 +99,17 @@ def version_of(value: object, uri: Uri, place: str) -> str:
 
 
 def etag_of(value: object, place: str) -> str | None:
-    """Return an etag without its marks, or ``None``; refuse what no store sends."""
+    """Return an etag without its quotes, or ``None``; refuse what no store sends.
+
+    A weak one keeps its ``W/``, as in a row.
+    """
     if value is None:
         return None
-    found = text(value, place).strip('"')
+    marked = text(value, place)
+    bare = marked.removeprefix("W/")
+    found = bare.strip('"')
+    if found and bare != marked:
+        found = f"W/{found}"
     try:
         Tokens.parse(str(Tokens(etag=found)))
     except ValueError:

@@ -28,6 +28,8 @@ def test_dvc_an_outputs_md5_is_that_of_the_bytes_only_since_version_3() -> None:
     assert str(found.tokens) == f"md5:{MD5} etag:e"
     assert (found.version, found.size, found.path) == ("v", 5, "k")
     assert str(dvc(dep, f"md5: {MD5}\n  size: 5").tokens) == "etag:e"
+    weak = dvc('path: https://h/k\n  size: 5\n  etag: W/"abc"')
+    assert str(weak.tokens) == "etag:W/abc"
     # Somebody changed the file and committed that.
     assert str(dvc(dep, f"md5: {MD5}\n  size: 6\n  hash: md5").tokens) == "etag:e"
 
@@ -109,6 +111,14 @@ def test_wandb_a_reference_has_the_trust_of_its_place() -> None:
             '{"version": 1, "contents": '
             '{"a": {"ref": "s3://b/k", "extra": {"versionID": "\\u001b"}}}}',
             "is no version",
+        ),
+        (
+            '{"version": 1, "contents": {"a": {"ref": "s3://b/\\ud800"}}}',
+            r'contents\["a"\].ref: is not Unicode',
+        ),
+        (
+            '{"version": 1, "contents": {"\\udfff": {"ref": "s3://b/k"}}}',
+            "contents: has a name that is not Unicode",
         ),
         (
             '{"version": 1, "contents": {"a": {"ref": "file:///a", "digest": "x"}}}',
