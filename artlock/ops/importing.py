@@ -111,7 +111,7 @@ def adopt(start: Path, runtime: Runtime, file: Path, wish: Wish) -> Imported:
     root = find_root(start)
     before = read_manifest(root)
     tool = wish.tool or _tool_of(file)
-    pins = _read(file, tool, wish.base)
+    pins = _read(file, tool, wish.base, root)
     if pins.place is not None:
         pins = _moved(pins, file, root)
     name = wish.name or project_name(file.name.partition(".")[0] or file.stem)
@@ -161,7 +161,7 @@ def _tool_of(file: Path) -> Tool:
     return tool
 
 
-def _read(file: Path, tool: Tool, base: str | None) -> Pins:
+def _read(file: Path, tool: Tool, base: str | None, root: Path) -> Pins:
     try:
         with file.open("rb") as opened:
             data = opened.read(_LARGEST + 1)
@@ -180,13 +180,23 @@ def _read(file: Path, tool: Tool, base: str | None) -> Pins:
         raise ConfigError(message)
     match tool:
         case Tool.DVC:
-            return read_dvc(content, file.name, base)
+            return read_dvc(content, file.name, base, folder=_in_repository(file, root))
         case Tool.WANDB:
             return read_wandb(content, file.name)
         case Tool.QUILT:
             return read_quilt(content, file.name)
         case Tool.POOCH:
             return read_pooch(content, file.name, base)
+
+
+def _in_repository(file: Path, root: Path) -> str:
+    """Return the folder of a file from the top of DVC's repository.
+
+    That is the nearest folder with a `.dvc` in it, else the project.
+    """
+    folder = file.resolve().parent
+    top = next((f for f in (folder, *folder.parents) if (f / ".dvc").is_dir()), root)
+    return folder.relative_to(top).as_posix() if folder.is_relative_to(top) else ""
 
 
 def _moved(pins: Pins, file: Path, root: Path) -> Pins:

@@ -11,6 +11,7 @@ from artlock.errors import (
     BucketNotFoundError,
     ManifestError,
     ObjectNotFoundError,
+    StoreError,
     UnsafePathError,
 )
 from artlock.model.globs import selector
@@ -19,6 +20,7 @@ from artlock.model.objects import ObjectInfo, VersionId
 
 if TYPE_CHECKING:
     from artlock.model.manifest import Artifact
+    from artlock.model.uri import Uri
     from artlock.ops.progress import Progress
     from artlock.stores.base import Store
 
@@ -77,6 +79,22 @@ def observe(artifact: Artifact, store: Store, progress: Progress) -> Observation
         progress.end()
 
 
+def head_at(store: Store, uri: Uri, version: VersionId) -> ObjectInfo:
+    """Describe one version of an object, and believe no answer about another one.
+
+    Raises:
+        ObjectNotFoundError: There is no such object or version.
+        StoreError: The source refused or failed, or answered with another version.
+    """
+    info = store.head(uri, version)
+    if info.version != version:
+        # Some services pass over the version where a bucket keeps none.
+        came = f"version `{info.version}`" if info.version else "no version"
+        message = f"`{uri}` was asked for at version `{version}`, and {came} came"
+        raise StoreError(message, uri=str(uri), hint="see whether its bucket has versions")
+    return info
+
+
 def _single(artifact: Artifact, store: Store) -> ObjectInfo | None:
     """Return the object of exactly the declared key, or ``None`` if there is a tree."""
     declared = artifact.declared
@@ -91,7 +109,9 @@ def _single(artifact: Artifact, store: Store) -> ObjectInfo | None:
         return store.head(artifact.uri, then.version)
     version = VersionId(declared.version) if declared.version is not None else None
     try:
-        return store.head(artifact.uri, version)
+        if version is not None:
+            return head_at(store, artifact.uri, version)
+        return store.head(artifact.uri)
     except BucketNotFoundError:
         raise
     except ObjectNotFoundError:

@@ -11,7 +11,7 @@ from artlock.errors import ConfigError
 from artlock.model.lock import Kind
 from artlock.model.objects import VersionId
 from artlock.model.paths import problem_with
-from artlock.ops.observe import Observed
+from artlock.ops.observe import Observed, head_at
 from artlock.ops.rows import row_of, same_state
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def moved_precisely(
     Raises:
         ConfigError: There is nothing here that could be moved so.
         ObjectNotFoundError: There is no such version.
-        StoreError: The source refused or failed.
+        StoreError: The source refused or failed, or answered with another version.
     """
     if locked is None or not locked.answers(artifact):
         message = f"`{artifact.name}` is not locked as it is declared"
@@ -146,7 +146,7 @@ def _row_at(
     root = locked.root
     keys = {renamed: key for key, renamed in locked.declared.rename}
     uri = root if locked.kind is Kind.FILE else root.child(keys.get(path, path))
-    info = store.head(uri, version)
+    info = head_at(store, uri, version)
     if old is not None and same_state(old, info):
         return old
     return row_of(Observed(path, info))

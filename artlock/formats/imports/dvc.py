@@ -12,10 +12,13 @@
                                              version_id: 6714…
 
 A ``.dir`` digest is that of a list which is in DVC's cache and not in git, so there is
-nothing to take from it.
+nothing to take from it. Paths are relative to ``wdir``, which is relative to the file; in a
+remote with versions an output stands at its path from the top of DVC's repository.
 """
 
 from __future__ import annotations
+
+from posixpath import join, normpath
 
 from artlock.formats.imports.faults import (
     etag_of,
@@ -37,26 +40,34 @@ _VERSIONED = (
     "make the pins with `dvc import-url --version-aware`, or declare the place with "
     "`artlock add URI`"
 )
+_NO_HASHES = frozenset({"path", "desc", "remote", "type", "labels", "meta"})
+"""What an output or dependency has beside hashes, whose names depend on the place."""
 _REMOTE = "give the URL of the DVC remote with `--base`"
 
 
-def read_dvc(content: str, name: str, base: str | None) -> Pins:
+def read_dvc(content: str, name: str, base: str | None, *, folder: str = "") -> Pins:
     """Read a file.
 
     Args:
         content: Its text.
         name: What it is called in messages.
         base: URL of the remote, for outputs that were pushed.
+        folder: Where the file lies, from the top of DVC's repository.
 
     Raises:
         ConfigError: It is damaged, or what it pins cannot be had without DVC.
     """
     document = mapping(read_yaml(content, name), f"`{name}`")
     out = _only(document.get("outs"), f"`{name}`: outs")
-    place = text(out.get("path"), f"`{name}`: outs[0].path")
+    at = f"`{name}`: outs[0].path"
+    place = text(out.get("path"), at)
+    if "://" in place:
+        refuse(at, "is not in the repository", hint=_VERSIONED)
+    wdir = text(document.get("wdir", "."), f"`{name}`: wdir")
+    place = normpath(join(wdir, place))
     if document.get("deps") is None:
-        return _pushed(out, place, name, base)
-    return _imported(_only(document["deps"], f"`{name}`: deps"), out, place, name)
+        return _pushed(out, place, name, base, folder)
+    return _imported(_only(document["deps"], f"`{name}`: deps"), out, place, name, wdir)
 
 
 def _only(value: object, place: str) -> dict[str, object]:
@@ -66,15 +77,18 @@ def _only(value: object, place: str) -> dict[str, object]:
 
 
 def _imported(
-    dep: dict[str, object], out: dict[str, object], place: str, name: str
+    dep: dict[str, object], out: dict[str, object], place: str, name: str, wdir: str
 ) -> Pins:
     where = f"`{name}`: deps[0]"
     if "repo" in dep:
         refuse(where, "imports from another DVC repository", hint=_VERSIONED)
     uri = uri_of(text(dep.get("path"), f"{where}.path"), f"{where}.path")
+    if uri.is_relative:
+        uri = uri_of(normpath(join(wdir, uri.key)), f"{where}.path")
     files = dep.get("files")
     if files is None:
         _refuse_directory(dep, where)
+        _refuse_directory(out, f"`{name}`: outs[0]")
         # The output's digest is that of these bytes, but before DVC 3 line ends were
         # changed first.
         is_same = out.get("hash") == "md5" and out.get("size") == dep.get("size")
@@ -107,20 +121,27 @@ def _imported(
     return Pins(objects=tuple(objects), is_whole=True, place=place)
 
 
-def _pushed(out: dict[str, object], place: str, name: str, base: str | None) -> Pins:
+def _pushed(
+    out: dict[str, object], place: str, name: str, base: str | None, folder: str
+) -> Pins:
     where = f"`{name}`: outs[0]"
     files = out.get("files")
     if files is None:
         _refuse_directory(out, where)
-        _cloud_of(out, where)
+        _refuse_directory(_cloud_of(out, where), where)
     if base is None:
         refuse(where, "does not say where its remote is", hint=_REMOTE)
     root = uri_of(base, "`--base`").as_tree()
+    key = normpath(join(folder, place))
+    if key.startswith(("/", "../")) or key in {".", ".."}:
+        refuse(f"{where}.path", "is not in the repository", hint=_VERSIONED)
     is_raw = out.get("hash") == "md5"  # before DVC 3 line ends were changed first
     if files is None:
-        alone = _in_cloud(out, root.child(place), place, where, is_raw=is_raw)
+        # A file is called as it is, whatever folders are above it.
+        path = key.rpartition("/")[2]
+        alone = _in_cloud(out, root.child(key), path, where, is_raw=is_raw)
         return Pins(objects=(alone,), place=place)
-    tree = root.child(place).as_tree()
+    tree = root.child(key).as_tree()
     objects = []
     for entry, at in _entries(files, f"{where}.files"):
         path = text(entry.get("relpath"), f"{at}.relpath")
@@ -158,7 +179,8 @@ def _entries(value: object, place: str) -> list[tuple[dict[str, object], str]]:
 
 
 def _refuse_directory(entry: dict[str, object], where: str) -> None:
-    if str(entry.get("md5", "")).endswith(".dir"):
+    hashes = (value for key, value in entry.items() if key not in _NO_HASHES)
+    if "nfiles" in entry or any(str(value).endswith(".dir") for value in hashes):
         problem = "is a folder of which only a digest is in git; its list is in DVC's cache"
         refuse(where, problem, hint=_VERSIONED)
 

@@ -55,8 +55,10 @@ def _object(fields: list[str], at: str, base: str | None) -> PinnedObject:
     elif base is None:
         refuse(at, "has no URL", hint="give the registry's base URL with `--base`")
     else:
-        below = path if base.startswith(("s3:", "gs:")) else quote(path)
-        uri = uri_of(f"{base.removesuffix('/')}/{below}", at)
+        root = uri_of(base, "`--base`").as_tree()
+        # Only the keys of the web are percent-encoded as they stand in a URI.
+        below = quote(path) if root.scheme in {"http", "https"} else path
+        uri = uri_of(str(root.child(below)), at)
     return PinnedObject(path=path, uri=uri, digest=digest)
 
 

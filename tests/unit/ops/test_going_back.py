@@ -2,7 +2,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from artlock.errors import ConfigError, PolicyError
+from artlock.errors import ConfigError, PolicyError, StoreError
 from artlock.ops.going_back import past_moment
 from artlock.ops.precise import Precise, by_artifact
 from artlock.ops.resolve import Pins
@@ -73,3 +73,18 @@ def test_1_11_going_back_asks_before_most_objects_go(
         remote.delete(f"{number:02}")
     with pytest.raises(PolicyError, match="would shrink from 12 to 3 objects"):
         bench.resolve(pins=Pins.MOVE, as_of="2999-01-01T00:00:00Z")
+
+
+def test_a_version_that_the_store_passes_over_is_not_locked(
+    bench: Workbench, unversioned: Remote
+) -> None:
+    unversioned.put("a", "now")
+    bench.declare(one=f"{unversioned.uri}a")
+    bench.resolve()
+    before = bench.lockfile.read_bytes()
+    with pytest.raises(StoreError, match="was asked for at version `v1`"):
+        bench.resolve(pins=Pins.MOVE, precise=[Precise.parse("one@v1")])
+    bench.declare('version = "v1"', one=f"{unversioned.uri}a")
+    with pytest.raises(StoreError, match="was asked for at version `v1`"):
+        bench.resolve()
+    assert bench.lockfile.read_bytes() == before

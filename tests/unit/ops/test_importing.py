@@ -26,6 +26,7 @@ def adopted(
 ) -> Imported:
     bench.declare()
     file = bench.root / name
+    file.parent.mkdir(exist_ok=True)
     file.write_text(text)
     runtime = Runtime.load(os.environ, cache_dir=bench.cache, jobs=2)
     return adopt(bench.root, runtime, file, Wish(frozen=frozen, base=base))
@@ -81,6 +82,17 @@ def test_a_version_that_cannot_be_asked_for_is_not_taken_for_used(
     assert (raised.value.expected, raised.value.actual) == ("etag:y", "etag:W/x")
     found = adopted(bench, "k.dvc", f'{dep}etag: W/"x"\nouts:\n- path: k\n')
     assert found.places == {"k": "k"}
+
+
+def test_a_repository_of_dvc_begins_where_its_folder_is(bench: Workbench) -> None:
+    text = "outs:\n- path: k\n  size: 1\n  cloud:\n    r:\n      version_id: v\n"
+    (locked,) = adopted(bench, "ml/k.dvc", text, base="s3://b").locked
+    assert str(locked.declared.uri) == "s3://b/ml/k"
+    bench.lockfile.unlink()
+    (bench.root / "ml/.dvc").mkdir()
+    found = adopted(bench, "ml/k.dvc", text, base="s3://b")
+    assert str(found.locked[0].declared.uri) == "s3://b/k"
+    assert found.places == {"k": "ml/k"}
 
 
 @pytest.mark.parametrize(

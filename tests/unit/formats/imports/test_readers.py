@@ -51,6 +51,21 @@ def test_dvc_an_outputs_md5_is_that_of_the_bytes_only_since_version_3() -> None:
             "deps:\n- md5: x.dir\n  path: s3://b/t\nouts:\n- path: x",
             "only a digest is in git",
         ),
+        (
+            "deps:\n- etag: x-1.dir\n  nfiles: 2\n  path: s3://b/t\nouts:\n- path: x",
+            "only a digest is in git",
+        ),
+        (
+            "deps:\n- etag: x\n  path: s3://b/t\nouts:\n- path: x\n  md5: x.dir",
+            r"outs\[0\]: is a folder",
+        ),
+        ("deps:\n- path: s3://b/t\n  nfiles: 2\nouts:\n- path: x", "is a folder"),
+        (
+            "outs:\n- path: x\n  cloud:\n    r:\n      etag: x.dir",
+            "only a digest is in git",
+        ),
+        ("outs:\n- path: s3://b/x\n  cloud:\n    r: {}", "is not in the repository"),
+        ("wdir: 7\nouts:\n- path: x", "wdir: is not text"),
         ("deps:\n- path: s3://b/k\n  size: -1\nouts:\n- path: x", "is not a size in bytes"),
         (
             "deps:\n- path: s3://b/k\n  version_id: file:///etc/passwd\nouts:\n- path: x",
@@ -73,6 +88,42 @@ def test_dvc_the_versions_of_a_remote_are_taken_with_its_url() -> None:
     found = only(pins.objects)
     assert str(found.uri) == "s3://b/base/m.bin"
     assert (str(found.tokens), found.version) == (f"md5:{MD5} etag:e", "v")
+
+
+@pytest.mark.parametrize(
+    ("wdir", "folder", "key", "place"),
+    [
+        (".", "", "s3://b/base/m.bin", "m.bin"),
+        (".", "ml", "s3://b/base/ml/m.bin", "m.bin"),
+        ("../data", "ml", "s3://b/base/data/m.bin", "../data/m.bin"),
+        ("x", "", "s3://b/base/x/m.bin", "x/m.bin"),
+    ],
+)
+def test_dvc_an_output_is_stored_by_its_path_in_the_repository(
+    wdir: str, folder: str, key: str, place: str
+) -> None:
+    out = "outs:\n- path: m.bin\n  size: 5\n  cloud:\n    r:\n      version_id: v\n"
+    pins = read_dvc(f"wdir: {wdir}\n{out}", "p", "s3://b/base", folder=folder)
+    assert (str(only(pins.objects).uri), pins.place) == (key, place)
+    files = out.replace(
+        "  size: 5\n  cloud:", "  files:\n  - relpath: k\n    size: 5\n    cloud:"
+    )
+    files = files.replace("    r:\n      v", "      r:\n        v")
+    pins = read_dvc(f"wdir: {wdir}\n{files}", "p", "s3://b/base", folder=folder)
+    assert (str(only(pins.objects).uri), pins.place) == (f"{key}/k", place)
+
+
+def test_dvc_what_is_outside_of_the_repository_is_in_no_remote() -> None:
+    out = "outs:\n- path: m.bin\n  size: 5\n  cloud:\n    r:\n      version_id: v\n"
+    for wdir in ("..", "/a", "../../data"):
+        with pytest.raises(ConfigError, match="is not in the repository"):
+            read_dvc(f"wdir: {wdir}\n{out}", "p", "s3://b", folder="")
+
+
+def test_dvc_a_local_source_is_below_its_working_folder() -> None:
+    text = "wdir: raw\ndeps:\n- path: k\n  size: 1\nouts:\n- path: o\n"
+    pins = read_dvc(text, "p", None)
+    assert (str(only(pins.objects).uri), pins.place) == ("raw/k", "raw/o")
 
 
 def wandb(entry: object, path: str = "p") -> PinnedObject:
@@ -189,6 +240,21 @@ def test_pooch_a_hash_is_sha256_unless_it_says_otherwise() -> None:
         f"sha256:{SHA256}",
     )
     assert (str(other.uri), other.digest, other.size) == ("https://o/x", f"md5:{MD5}", None)
+
+
+@pytest.mark.parametrize(
+    ("base", "uri"),
+    [
+        ("https://h/base", "https://h/base/a%20b%25"),
+        ("s3://b/base/", "s3://b/base/a b%"),
+        ("gcs://b", "gs://b/a b%"),
+        ("raw", "raw/a b%"),
+        ("file:///x", "file:///x/a%20b%25"),
+    ],
+)
+def test_pooch_a_name_is_encoded_only_where_keys_are(base: str, uri: str) -> None:
+    (found,) = read_pooch(f"'a b%' {SHA256}\n", "r", base).objects
+    assert str(found.uri) == uri
 
 
 @pytest.mark.parametrize(
