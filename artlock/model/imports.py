@@ -103,7 +103,7 @@ def artifacts_of(pins: Pins, name: str) -> tuple[ImportedArtifact, ...]:
         name: Of the artifact; where there are several, the beginning of their names.
 
     Raises:
-        ConfigError: Two objects have one path.
+        ConfigError: Two objects have one path, or one has two.
     """
     _refuse_twice(pins.objects)
     groups: dict[tuple[str, ...], list[PinnedObject]] = {}
@@ -122,11 +122,17 @@ def artifacts_of(pins: Pins, name: str) -> tuple[ImportedArtifact, ...]:
 
 def _refuse_twice(objects: Iterable[PinnedObject]) -> None:
     seen: set[str] = set()
+    places: dict[Uri, str] = {}
     for found in objects:
         if found.path in seen:
             message = f"`{found.path}` is pinned twice"
             raise ConfigError(message, hint="the file was edited by hand, or is damaged")
         seen.add(found.path)
+        other = places.setdefault(found.uri, found.path)
+        if other != found.path:
+            # In an artifact a key has one path.
+            message = f"`{found.uri}` is pinned as `{other}` and as `{found.path}`"
+            raise ConfigError(message, hint="leave one of them out")
 
 
 def _own_name(name: str, members: Sequence[PinnedObject], taken: set[str]) -> str:

@@ -13,7 +13,7 @@ from artlock.model.safety import check_artifact
 from artlock.model.tokens import Tokens
 from artlock.ops.digesting import with_digests
 from artlock.ops.import_proof import HINT, differences, raise_all
-from artlock.ops.observe import Observed
+from artlock.ops.observe import Observed, head_at
 from artlock.ops.placements import refuse_long, refuse_overlap
 from artlock.ops.rows import row_of
 from artlock.ops.sources import Sources
@@ -110,14 +110,14 @@ def _asked(
         if pinned.size is not None:
             continue
         path = one.path_of(pinned)
-        version = VersionId(pinned.version) if pinned.version else None
-        info = store.head(pinned.uri, version)
+        uri, version = pinned.uri, VersionId(pinned.version)
+        info = head_at(store, uri, version) if version else store.head(uri)
         difference = _difference(pinned, info)
         if difference is not None:
             expected, actual = difference
             errors.append(
                 IntegrityError(
-                    subject=str(pinned.uri),
+                    subject=str(uri),
                     expected=expected,
                     actual=actual,
                     hint=HINT,
@@ -131,8 +131,6 @@ def _asked(
 
 def _difference(pinned: PinnedObject, info: ObjectInfo) -> tuple[str, str] | None:
     """Return what was pinned and what is there instead, or ``None``."""
-    if pinned.version and info.version != pinned.version:
-        return f"version {pinned.version}", f"version {info.version or 'none'}"
     etag, other = pinned.tokens.etag, info.tokens.etag
     # Weakly, as tools and stores differ in the mark (RFC 9110 §8.8.3.2).
     if etag and other and etag.removeprefix("W/") != other.removeprefix("W/"):

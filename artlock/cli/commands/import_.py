@@ -91,10 +91,10 @@ def _show(output: Output, result: Imported) -> None:
     output.say(f"{done} {artifacts}; {'wrote both files' if result.written else 'dry run'}")
     if result.left:
         names = " ".join(result.left)
+        again = f"run `artlock rm {names}` and import again" if result.written else "import"
         output.say(
             "hint: pins without a size have to be read, and what they say of the bytes is "
-            f"not kept; to have it compared, run `artlock rm {names}` and import again "
-            "without `--frozen`"
+            f"not kept; to have it compared, {again} without `--frozen` or `--offline`"
         )
 
 

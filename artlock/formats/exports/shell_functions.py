@@ -20,7 +20,7 @@ HEAD = """\
 # It needs, as far as they occur below: aws for S3, curl for Google Cloud Storage and the
 # web; and to compare bytes b3sum or Python's blake3, sha256sum, sha512sum or shasum, md5sum
 # or openssl. Credentials are those that aws has; for Google a token in GCS_TOKEN, else the
-# one that gcloud gives, else none.
+# one that gcloud gives, else none. Headers come from variables, named where they are used.
 #
 # A file that is there and holds is kept, so the script may be run again after a failure. It
 # stops at the first file that does not hold; what is wrong never gets its final name.

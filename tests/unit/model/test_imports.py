@@ -64,3 +64,8 @@ def test_buckets_are_apart_and_named() -> None:
 def test_a_path_that_comes_twice_is_refused() -> None:
     with pytest.raises(ConfigError, match="`a` is pinned twice"):
         artifacts_of(pins(pinned("a", "s3://b/a"), pinned("a", "s3://c/a")), "x")
+
+
+def test_an_object_at_two_paths_is_refused() -> None:
+    with pytest.raises(ConfigError, match="`s3://b/a` is pinned as `a` and as `c`"):
+        artifacts_of(pins(pinned("a", "s3://b/a"), pinned("c", "s3://b/a")), "x")

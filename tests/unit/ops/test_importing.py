@@ -10,6 +10,7 @@ from artlock.errors import IntegrityError, ManyErrors, StoreError, UnsafePathErr
 from artlock.ops.importing import Imported, Wish, adopt
 from artlock.ops.runtime import Runtime
 from testbed.http_server import HttpServer
+from tests.unit.ops.remotes import Remote
 from tests.unit.ops.workbench import Workbench
 
 WRONG = base64.b64encode(bytes(16)).decode()
@@ -82,6 +83,16 @@ def test_a_version_that_cannot_be_asked_for_is_not_taken_for_used(
     assert (raised.value.expected, raised.value.actual) == ("etag:y", "etag:W/x")
     found = adopted(bench, "k.dvc", f'{dep}etag: W/"x"\nouts:\n- path: k\n')
     assert found.places == {"k": "k"}
+
+
+def test_a_version_that_the_store_passes_over_is_not_taken_for_used(
+    bench: Workbench, unversioned: Remote
+) -> None:
+    unversioned.put("k", "now")
+    dep = f"deps:\n- path: {unversioned.uri}k\n  version_id: v1\n"
+    with pytest.raises(StoreError, match="was asked for at version `v1`"):
+        adopted(bench, "k.dvc", f"{dep}outs:\n- path: k\n")
+    assert not bench.lockfile.exists()
 
 
 def test_a_repository_of_dvc_begins_where_its_folder_is(bench: Workbench) -> None:
