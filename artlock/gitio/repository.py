@@ -174,14 +174,16 @@ class Version(msgspec.Struct, frozen=True):
 
     Attributes:
         name: The object name of the file.
-        commit: The object name of a commit, or of a tag of one, that has it.
+        commits: The object names of the commits, or of tags of some, that have it.
     """
 
     name: str
-    commit: str
+    commits: tuple[str, ...]
 
 
-def versions_of(root: Path, path: str, *, every_commit: bool) -> tuple[Version, ...]:
+def versions_of(
+    root: Path, path: str, beside: str, *, every_commit: bool
+) -> tuple[Version, ...]:
     """Return all versions of a file that refs lead to, sorted by their object names.
 
     Refs are branches, tags, what was fetched of other repositories, and the stash.
@@ -189,6 +191,8 @@ def versions_of(root: Path, path: str, *, every_commit: bool) -> tuple[Version, 
     Args:
         root: A folder of the repository.
         path: Relative to ``root``, with ``/`` between segments.
+        beside: A folder that belongs to the file, likewise: a commit that changed only
+            what is in there is one of those that are named.
         every_commit: As it is at every commit that a ref leads to; else only at the refs
             themselves and at ``HEAD``.
 
@@ -198,17 +202,17 @@ def versions_of(root: Path, path: str, *, every_commit: bool) -> tuple[Version, 
     if "\n" in path:
         message = f"git cannot be asked about a path with a line break: `{path}`"
         raise GitError(message)
-    names = _commits_with(root, path) if every_commit else _tips(root)
+    names = _commits_with(root, path, beside) if every_commit else _tips(root)
     asked = b"".join(os.fsencode(f"{name}:{path}\n") for name in names)
     answer = run_git(root, ["cat-file", "--batch-check"], stdin=asked)
     if answer.returncode != 0:
         raise failure(answer, f"cannot look for `{path}` in the commits")
-    found: dict[str, str] = {}
+    found: dict[str, dict[str, None]] = {}
     for commit, line in zip(names, answer.stdout.splitlines(), strict=True):
         words = line.split(b" ")
         if words[1:2] == [b"blob"]:
-            found.setdefault(words[0].decode("ascii"), commit)
-    return tuple(Version(name, found[name]) for name in sorted(found))
+            found.setdefault(words[0].decode("ascii"), {})[commit] = None
+    return tuple(Version(name, tuple(found[name])) for name in sorted(found))
 
 
 def _tips(root: Path) -> list[str]:
@@ -218,15 +222,15 @@ def _tips(root: Path) -> list[str]:
     return [*refs.stdout.decode("ascii").split(), "HEAD"]
 
 
-def _commits_with(root: Path, path: str) -> list[str]:
-    """Return commits that together have every version of a file."""
+def _commits_with(root: Path, *paths: str) -> list[str]:
+    """Return commits that together have every version of some files, and of them all."""
     # Without the simplification that passes over a side whose changes a merge dropped.
-    query = ["rev-list", "--all", "HEAD", "--full-history", "--", path]
+    query = ["rev-list", "--all", "HEAD", "--full-history", "--", *paths]
     answer = run_git(root, query)
     if answer.returncode != 0 and b"HEAD" in answer.stderr:  # no commit yet
         answer = run_git(root, [part for part in query if part != "HEAD"])
     if answer.returncode != 0:
-        raise failure(answer, f"cannot list the history of `{path}`")
+        raise failure(answer, f"cannot list the history of `{paths[0]}`")
     return answer.stdout.decode("ascii").split()
 
 

@@ -23,7 +23,7 @@ from artlock.model.lock import Lockfile
 from artlock.ops.lockfiles import LockFiles
 from artlock.ops.memory import index_path, index_secret
 from artlock.ops.names import LOCKFILE, MANIFEST, STATE
-from artlock.ops.past import text_of_version
+from artlock.ops.past import parts_beside, text_of_version
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -176,10 +176,12 @@ def _in_git(root: Path, vault: Vault, keep: Keep, roots: Roots) -> Iterator[Dige
         return
     path = (root.resolve() / LOCKFILE).relative_to(top).as_posix()
     label = f"{root / LOCKFILE}"
-    for version in versions_of(top, path, every_commit=keep is Keep.COMMITS):
+    parts = parts_beside(path)
+    for version in versions_of(top, path, parts, every_commit=keep is Keep.COMMITS):
         try:
+            # One commit may have the frame without its parts, and another have both.
             text = text_of_version(
-                top, version.name, (version.commit,), path=path, name=label
+                top, version.name, version.commits, path=path, name=label
             )
             lock = parse_lockfile(text.data, name=label)
         except LaterFormatError as error:

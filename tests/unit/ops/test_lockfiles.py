@@ -494,6 +494,30 @@ def test_3_17_gc_keeps_what_parts_in_git_need(split_bench: Workbench, keep: Keep
     assert len(bench.cached()) == 40
 
 
+@pytest.mark.parametrize("keep", [Keep.BRANCHES, Keep.COMMITS])
+def test_3_17_gc_finds_parts_that_were_committed_after_their_frame(
+    split_bench: Workbench, keep: Keep
+) -> None:
+    bench = split_bench
+    bench.git("init", "-q", "-b", "main")
+    bench.git("add", "project")
+    bench.git("commit", "-qm", "one")
+    bench.git("checkout", "-q", "-b", "side")
+    bench.put(f003="other")
+    bench.update()
+    bench.sync()
+    bench.git("add", "project/artifacts.lock")
+    bench.git("commit", "-qm", "the frame")
+    bench.git("branch", "early")
+    bench.git("add", "-A", "project")
+    bench.git("commit", "-qm", "its parts")
+    bench.git("checkout", "-q", "main")
+    bench.sync()
+    report = collect(bench.project().runtime, GcOptions(grace_s=0, keep=keep))
+    assert report.roots.unreadable == []
+    assert len(bench.cached()) == 41
+
+
 def test_5_1_a_link_in_git_is_no_part(split_bench: Workbench) -> None:
     bench = split_bench
     bench.git("init", "-q")
