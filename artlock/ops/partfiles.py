@@ -175,8 +175,10 @@ def _staged(part: Part) -> str:
     return f"{STAGED}/{part.digest.partition(':')[2]}.rows"
 
 
-def _places(part: Part) -> tuple[str, str]:
-    return _place(part), _staged(part)
+def _places(part: Part) -> tuple[str, ...]:
+    """Return where a part may be, in the order in which a reader looks."""
+    # Its place twice: a writer may have moved it there between the first two looks.
+    return _place(part), _staged(part), _place(part)
 
 
 @contextmanager

@@ -388,6 +388,27 @@ def test_3_10_a_reader_beside_a_writer_reads_one_of_both(
     assert found.data == text(tree(rows(range(200), size=4)))
 
 
+@pytest.mark.parametrize("read", [LockFiles.text, LockFiles.key])
+def test_3_10_a_reader_finds_a_part_that_is_put_in_place_meanwhile(
+    tmp_path: Path, read: Callable[[LockFiles], object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path, 1)
+    with monkeypatch.context() as patch:
+        patch.setattr(partfiles.PartFiles, "settle", lambda *_: False)
+        write(tmp_path, 2)  # the frame is replaced, and the parts wait
+    real = partfiles._opened
+
+    def racing(root: Root, path: str) -> AbstractContextManager[int | None]:
+        if path.startswith(partfiles.STAGED):
+            monkeypatch.setattr(partfiles, "_opened", real)
+            LockFiles(tmp_path).settle()
+        return real(root, path)
+
+    monkeypatch.setattr(partfiles, "_opened", racing)
+    assert read(LockFiles(tmp_path))
+    assert partfiles._opened is real
+
+
 def test_a_frame_that_never_rests_is_given_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
