@@ -17,6 +17,12 @@ TAKE_BOTH = (
     "or make it anew with `artlock resolve --regenerate`"
 )
 """The way out where parts do not belong to their frame."""
+TAKE_OURS = (
+    "take all of your side (`git checkout HEAD -- artifacts.lock artifacts.lock.d`) and "
+    "run `artlock resolve`, or abort the merge"
+)
+"""The way out of a merge whose sides cannot be read: git takes nothing that is unmerged
+from the index, and of parts that did not meet it would take the other side's."""
 UPGRADE = "upgrade artlock"
 
 

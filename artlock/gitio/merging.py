@@ -7,20 +7,61 @@ import re
 from typing import TYPE_CHECKING
 
 from artlock.gitio.repository import failure, run_git
+from artlock.gitio.trees import commits_that_have
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
 _MERGED = re.compile(r"GITHEAD_([0-9a-f]{40,64})")
 """How `git merge` tells its drivers which commits it merges."""
-_OTHER_SIDES = ("MERGE_HEAD", "CHERRY_PICK_HEAD", "REBASE_HEAD")
+_OTHER_SIDES = (
+    *("MERGE_HEAD", "CHERRY_PICK_HEAD", "REBASE_HEAD"),
+    # A revert merges what was before a commit, as if that were the common past.
+    *("REVERT_HEAD^", "REVERT_HEAD"),
+)
+_STASH = "refs/stash"
+_SQUASHED = re.compile(rb"^commit ([0-9a-f]{40,64})$", re.MULTILINE)
+"""How `git merge --squash` names what it merged, in the message that it proposes."""
 
 
 def merged_commits() -> list[str]:
     """Return revisions that may be the sides of the merge that git is in the middle of."""
     found = (_MERGED.fullmatch(name) for name in os.environ)
     return ["HEAD", *sorted(match[1] for match in found if match), *_OTHER_SIDES]
+
+
+def commits_of_side(root: Path, path: str, data: bytes) -> Iterator[str]:
+    """Yield revisions that may be a side of the merge that git is in the middle of.
+
+    Where git keeps no name of the other side, whatever commit had the file like that is
+    one. Each is looked for when it is asked for.
+
+    Args:
+        root: A folder of the repository.
+        path: Of a file, relative to ``root``, with ``/`` between segments.
+        data: What that side has in it.
+
+    Raises:
+        GitError: git is absent, or cannot read its history.
+    """
+    yield from merged_commits()
+    yield _STASH
+    yield from _squashed(root)
+    yield from commits_that_have(root, path, data)
+
+
+def _squashed(root: Path) -> list[str]:
+    """Return the newest commit of a squash that is not committed yet."""
+    answer = run_git(root, ["rev-parse", "--git-path", "SQUASH_MSG"])
+    if answer.returncode != 0:
+        raise failure(answer, "cannot tell what is being merged")
+    path = root / os.fsdecode(answer.stdout.removesuffix(b"\n"))
+    try:
+        found = _SQUASHED.search(path.read_bytes())
+    except OSError:
+        return []  # there is none, as nearly always
+    return [] if found is None else [found[1].decode("ascii")]
 
 
 def configure(root: Path, settings: Sequence[tuple[str, str]]) -> list[str]:

@@ -15,9 +15,14 @@ from artlock.formats.lockfile_parts import SUFFIX, LockText, lists_parts
 from artlock.formats.manifest import parse_manifest
 from artlock.fs.atomic import replace_file
 from artlock.fs.problems import raising
-from artlock.gitio.merging import configure, merged_commits, unconfigure
+from artlock.gitio.merging import (
+    commits_of_side,
+    configure,
+    merged_commits,
+    unconfigure,
+)
 from artlock.gitio.repository import read_at, work_tree
-from artlock.gitio.trees import commits_that_have, is_merged_by
+from artlock.gitio.trees import is_merged_by
 from artlock.model.manifest import MergePolicy
 from artlock.model.merge import merge
 from artlock.ops.edit import add_attributes
@@ -136,9 +141,9 @@ class _Frames:
             LockfileError: It is no lockfile, or git does not have a part of it.
             GitError: git cannot be asked.
         """
-        return text_of(
-            self._root, data, self._commits(data), path=self._path, name=LOCKFILE
-        )
+        # One that is not the commit simply has not what is looked for.
+        commits = commits_of_side(self._root, self._path, data)
+        return text_of(self._root, data, commits, path=self._path, name=LOCKFILE)
 
     def has_driver(self, parts: Sequence[str]) -> bool:
         """Tell whether git calls this driver for all of some parts.
@@ -148,11 +153,6 @@ class _Frames:
         """
         paths = [f"{self._folder}/{part}" for part in parts]
         return is_merged_by(self._root, paths, "artlock")
-
-    def _commits(self, data: bytes) -> Iterator[str]:
-        """Yield commits that may be the one; those that are not so simply found last."""
-        yield from merged_commits()
-        yield from commits_that_have(self._root, self._path, data)
 
 
 def _beginning(

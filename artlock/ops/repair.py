@@ -13,8 +13,9 @@ from collections.abc import Callable
 import msgspec
 from msgspec.structs import replace
 
-from artlock.errors import LockfileError
+from artlock.errors import LaterFormatError, LockfileError
 from artlock.formats.lockfile import parse_lockfile
+from artlock.formats.lockfile_faults import TAKE_OURS
 from artlock.formats.lockfile_parts import LockText
 from artlock.model.lock import LockedArtifact, Lockfile
 
@@ -61,7 +62,8 @@ def read_with_markers(
     """
     if b"<<<<<<<" not in data:
         return Repaired(parse_lockfile(text_of(data).data))
-    ours, theirs = (parse_lockfile(text_of(side).data) for side in _sides(data))
+    texts = [_text_in_merge(side, text_of) for side in _sides(data)]
+    ours, theirs = (parse_lockfile(text.data) for text in texts)
     names = {a.name for a in (*ours.artifacts, *theirs.artifacts)}
     agreed: list[LockedArtifact] = []
     disputed: set[str] = set()
@@ -74,6 +76,15 @@ def read_with_markers(
             rows = tuple(row for row in mine.objects if row in common)
             agreed.append(mine if mine == other else replace(mine, objects=rows))
     return Repaired(replace(ours, artifacts=tuple(agreed)), frozenset(disputed))
+
+
+def _text_in_merge(side: bytes, text_of: Callable[[bytes], LockText]) -> LockText:
+    try:
+        return text_of(side)
+    except LaterFormatError:
+        raise
+    except LockfileError as error:
+        raise LockfileError(error.message, hint=TAKE_OURS) from error
 
 
 def _sides(data: bytes) -> tuple[bytes, bytes]:

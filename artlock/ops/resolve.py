@@ -19,7 +19,7 @@ from artlock.errors import (
     ObjectNotFoundError,
     PolicyError,
 )
-from artlock.gitio.merging import merged_commits
+from artlock.gitio.merging import commits_of_side
 from artlock.gitio.repository import repository_root
 from artlock.model.diff import diff
 from artlock.model.lock import Kind, LockedArtifact, Lockfile
@@ -29,9 +29,9 @@ from artlock.model.safety import check_artifact
 from artlock.model.tokens import Trust
 from artlock.ops.digesting import with_digests
 from artlock.ops.going_back import at, refuse_without_versions, tell_what_may_be_lost
-from artlock.ops.names import PARTS
+from artlock.ops.names import LOCKFILE
 from artlock.ops.observe import observe
-from artlock.ops.past import PastParts
+from artlock.ops.past import PastParts, parts_beside
 from artlock.ops.placements import refuse_long, refuse_overlap
 from artlock.ops.policy import problem_with_source
 from artlock.ops.precise import by_artifact, moved_precisely
@@ -201,18 +201,24 @@ def _readable(project: Project, before: bytes | None, *, anew: bool) -> Repaired
 
 def _text_of_side(project: Project, data: bytes) -> LockText:
     """Return the text of the lockfile, or of a side of a merge, whose parts git has."""
+    past = cache(partial(_past_of_side, project, data))
 
     def in_git(part: Part) -> Iterator[bytes]:
-        root = None
-        with suppress(
-            GitError
-        ):  # then what is missing is told, not that nobody else has it
-            root = repository_root(project.root)
-        if root is not None:
-            path = (project.root / PARTS).relative_to(root).as_posix()
-            yield from PastParts(root, path, merged_commits()).candidates(part)
+        found = past()
+        if found is not None:
+            yield from found.candidates(part)
 
     return project.lock_files.text_of(data, in_git)
+
+
+def _past_of_side(project: Project, data: bytes) -> PastParts | None:
+    # Without git it is told what is missing, and not that nobody else has it.
+    with suppress(GitError):
+        root = repository_root(project.root)
+        if root is not None:
+            path = (project.root / LOCKFILE).relative_to(root).as_posix()
+            return PastParts(root, parts_beside(path), commits_of_side(root, path, data))
+    return None
 
 
 class _Run:

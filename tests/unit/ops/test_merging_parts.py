@@ -1,6 +1,7 @@
 """git merges lockfiles in parts: each part, and the frame that says what they are."""
 
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Mapping
@@ -17,6 +18,7 @@ from artlock.model.lock import LockedObject, Lockfile
 from artlock.ops.lockfiles import LockFiles
 from artlock.ops.merging import install_driver
 from artlock.ops.project import Project
+from artlock.ops.repair import Repaired
 from artlock.ops.resolve import _readable
 from artlock.ops.runtime import Runtime
 from tests.parts import cut_small, tree
@@ -98,6 +100,11 @@ def repository(
     return Repository(project)
 
 
+def read_in_merge(repository: Repository) -> Repaired:
+    project = Project.open(repository.project, Runtime.load(os.environ))
+    return _readable(project, project.lock_files.frame(), anew=False)
+
+
 def without(sizes: Sizes, *paths: str) -> dict[str, int]:
     return {path: size for path, size in sizes.items() if path not in paths}
 
@@ -157,8 +164,7 @@ def test_a_row_that_both_changed_is_a_conflict_that_can_be_resolved(
     assert frame.count("<<<<<<< ours") == 1
     first = (repository.project / "artifacts.lock.d/data/first.rows").read_text()
     assert '<<<<<<< ours\n["0010",2,"",""],\n=======\n["0010",3,"",""],\n>>>>>>>' in first
-    project = Project.open(repository.project, Runtime.load(os.environ))
-    repaired = _readable(project, project.lock_files.frame(), anew=False)
+    repaired = read_in_merge(repository)
     (artifact,) = repaired.lock.artifacts
     agreed = without(BASE, "0010", "1500", "1700")
     assert {row.path: row.size for row in artifact.objects} == agreed
@@ -180,11 +186,54 @@ def test_without_the_driver_one_part_is_a_conflict_that_can_be_resolved(
     repository.git("merge", "theirs", expected=1)
     with pytest.raises(LockfileError, match="conflict markers"):
         repository.sizes()
-    project = Project.open(repository.project, Runtime.load(os.environ))
-    repaired = _readable(project, project.lock_files.frame(), anew=False)
+    repaired = read_in_merge(repository)
     (artifact,) = repaired.lock.artifacts
     assert {row.path for row in artifact.objects} >= set(BASE)
     assert repaired.disputed == {"data"}
+
+
+@pytest.mark.parametrize("has_driver", [True, False])
+@pytest.mark.parametrize("way", ["revert", "squash", "stash"])
+def test_what_git_merges_without_a_name_for_the_other_side_can_be_resolved(
+    repository: Repository, way: str, *, has_driver: bool
+) -> None:
+    if not has_driver:
+        repository.git("config", "--remove-section", "merge.artlock")
+    repository.commit({**BASE, "0010": 3, "1700": 3}, "base")
+    if way == "revert":
+        repository.commit({**BASE, "0010": 4}, "to be reverted")
+        repository.commit({**BASE, "0010": 2, "1500": 2}, "ours")
+        repository.git("revert", "--no-edit", "HEAD~1", expected=1)
+    elif way == "squash":
+        repository.branches({**BASE, "0010": 2, "1500": 2}, {**BASE, "0010": 3, "1700": 3})
+        repository.git("merge", "--squash", "theirs", expected=1)
+    else:
+        repository.commit(BASE, "base")
+        repository.write({**BASE, "0010": 3, "1700": 3})
+        repository.git("stash", "--quiet")
+        repository.commit({**BASE, "0010": 2, "1500": 2}, "ours")
+        repository.git("stash", "pop", expected=1)
+    repaired = read_in_merge(repository)
+    (artifact,) = repaired.lock.artifacts
+    rows = {row.path: row.size for row in artifact.objects}
+    assert rows.items() >= without(BASE, "0010", "1500", "1700").items()
+    assert "0010" not in rows
+    assert repaired.disputed == {"data"}
+
+
+def test_a_side_whose_parts_are_nowhere_has_a_way_out(repository: Repository) -> None:
+    repository.branches({**BASE, "0010": 2}, {**BASE, "0010": 3})
+    repository.git("merge", "theirs", expected=1)
+    frame = repository.project / "artifacts.lock"
+    frame.write_bytes(
+        re.sub(rb"blake3:[0-9a-f]{8}", b"blake3:00000000", frame.read_bytes())
+    )
+    with pytest.raises(LockfileError, match="is another than") as caught:
+        read_in_merge(repository)
+    way_out = re.search("`git (checkout HEAD -- [^`]*)`", caught.value.hint or "")
+    assert way_out is not None
+    repository.git(*way_out[1].split())
+    assert repository.sizes()["0010"] == 2
 
 
 def test_parts_without_the_driver_are_no_clean_merge(repository: Repository) -> None:
