@@ -172,8 +172,8 @@ class LockFiles:
             raising(WorkspaceError, f"`{LOCKFILE}` cannot be written", needed=needed),
             self._parts() as files,
         ):
-            files.stage(split.parts)
-            written = replace_file(self._root / LOCKFILE, split.frame, check=check)
+            with files.staging(split.parts, self._listed):
+                written = replace_file(self._root / LOCKFILE, split.frame, check=check)
             # By the frame as it is now: where mutexes do not work it may be another's.
             return files.settle(self._listed()) or written
 

@@ -11,7 +11,7 @@ import time
 from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from artlock.errors import LockfileError, WorkspaceError
+from artlock.errors import ArtlockError, LockfileError, WorkspaceError
 from artlock.formats.lockfile_faults import TAKE_BOTH
 from artlock.formats.lockfile_parts import torn
 from artlock.formats.lockfile_read import MAX_BYTES
@@ -21,7 +21,7 @@ from artlock.ops.hashing import hasher_of
 from artlock.ops.names import PARTS, STATE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from artlock.formats.lockfile_parts import Part
     from artlock.fs.root import Root
@@ -96,8 +96,21 @@ class PartFiles:
         """Tell whether anything waits to be put in place, or was left so."""
         return bool(_names(self._root, STAGED))
 
-    def stage(self, parts: Sequence[tuple[Part, memoryview]]) -> None:
-        """Write parts where they wait, durably; not those that are in place.
+    @contextmanager
+    def staging(
+        self,
+        parts: Sequence[tuple[Part, memoryview]],
+        listed: Callable[[], Iterable[Part]],
+    ) -> Iterator[None]:
+        """Write parts where they wait, durably, for a block that replaces the frame.
+
+        Those that are in place are not written. If anything fails, there or in the block,
+        what was written here goes, unless the frame lists it by then: a full disk must not
+        become fuller with each try.
+
+        Args:
+            parts: All of the new frame.
+            listed: Returns those of the frame as it is.
 
         Raises:
             WorkspaceError: A link or file is where a folder is needed, there or in the
@@ -105,6 +118,18 @@ class PartFiles:
             LockfileError: A link or folder has the place of a part; likewise.
             OSError: They cannot be written.
         """
+        written: list[str] = []
+        try:
+            self._stage(parts, written)
+            yield
+        except BaseException:
+            # What went wrong is told; what cannot be removed now is so a day later.
+            with suppress(ArtlockError, OSError):
+                self._take_back(written, listed())
+            raise
+
+    def _stage(self, parts: Sequence[tuple[Part, memoryview]], written: list[str]) -> None:
+        """Write parts, and take note of each that was not there yet."""
         for folder in {f"{PARTS}/{part.artifact}" for part, _ in parts}:
             with self._root.folder(folder, create=True):
                 pass  # refused if a link leads elsewhere
@@ -114,10 +139,17 @@ class PartFiles:
         with self._root.folder(STAGED, create=True):
             pass  # likewise
         for part, data in parts:
-            if part in missing:
-                replace_file(self._root.path / _staged(part), bytes(data))
+            if part in missing and replace_file(
+                self._root.path / _staged(part), bytes(data)
+            ):
+                written.append(_staged(part))
         # The folder may be new: without its name a power cut would take what is in it.
         sync_folder(self._root.path / STATE)
+
+    def _take_back(self, written: Sequence[str], listed: Iterable[Part]) -> None:
+        for path in set(written) - set(map(_staged, listed)):
+            _remove(self._root, path)
+        _remove_empty(self._root, STAGED)
 
     def settle(self, parts: Sequence[Part]) -> bool:
         """Put parts in place that were staged; remove strays, and what waits no more.

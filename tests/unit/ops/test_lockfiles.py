@@ -445,6 +445,33 @@ def test_a_full_disk_leaves_all_as_it_was(
     assert faults(split_bench) == []
 
 
+@pytest.mark.parametrize("is_replaced", [False, True])
+def test_failures_do_not_add_up_where_parts_wait(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, is_replaced: bool
+) -> None:
+    write(tmp_path, 1)
+    real = atomic.replace_file
+    staged = tmp_path / ".artlock" / "parts"
+
+    def full(path: Path, data: bytes, **how: Callable[[bytes], object] | None) -> bool:
+        if path.name != "artifacts.lock":
+            return real(path, data)
+        if is_replaced:
+            real(path, data, check=how["check"])
+        assert len(list(staged.iterdir())) > 5
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(atomic, "replace_file", full)
+        with pytest.raises(WorkspaceError):
+            write(tmp_path, 2)
+    # What the frame lists is needed, and nothing else.
+    assert staged.exists() is is_replaced
+    found = LockFiles(tmp_path).text()
+    assert found is not None
+    assert found.data == text(tree(rows(range(200), size=2 if is_replaced else 1)))
+
+
 def test_the_key_is_told_without_the_rows(split_bench: Workbench) -> None:
     files = split_bench.project().lock_files
     found = files.text()
