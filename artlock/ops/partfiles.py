@@ -5,15 +5,18 @@ Nothing here follows a link, and nothing is removed but files that are named as 
 
 from __future__ import annotations
 
+import errno
 import os
 import re
+import stat
 import time
+from collections import Counter
 from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from artlock.errors import ArtlockError, LockfileError, WorkspaceError
 from artlock.formats.lockfile_faults import TAKE_BOTH
-from artlock.formats.lockfile_parts import torn
+from artlock.formats.lockfile_parts import SUFFIX, torn
 from artlock.formats.lockfile_read import MAX_BYTES
 from artlock.fs.atomic import replace_file
 from artlock.fs.durability import sync_folder
@@ -162,19 +165,19 @@ class PartFiles:
 
         Raises:
             WorkspaceError: A link or file is in the way.
-            OSError: A part cannot be written or removed.
+            OSError: A part cannot be moved or removed.
         """
-        placed = 0
-        for part in self.misplaced(parts):
-            with _opened(self._root, _staged(part)) as fd:
-                data = b"" if fd is None else _read_all(fd, _staged(part))
-            if part.is_in(data):
-                with self._root.folder(f"{PARTS}/{part.artifact}", create=True):
-                    pass
-                replace_file(self._root.path / _place(part), data)
-                placed += 1
+        placed = [part for part in self.misplaced(parts) if self._waits(part)]
+        further = Counter(map(_staged, placed))
+        for part in placed:
+            further[_staged(part)] -= 1
+            self._put_in_place(part, is_last=not further[_staged(part)])
+        # Before what was staged goes; the folders may be new.
+        for folder in sorted({f"{PARTS}/{part.artifact}" for part in placed}):
+            sync_folder(self._root.path / folder)
         if placed:
-            sync_folder(self._root.path / PARTS)  # likewise, before what was staged goes
+            sync_folder(self._root.path / PARTS)
+            sync_folder(self._root.path)
         strays = self.strays(parts)
         for path in strays:
             _remove(self._root, f"{PARTS}/{path}")
@@ -185,18 +188,56 @@ class PartFiles:
         self._unstage(parts)
         return bool(placed or strays)
 
+    def _waits(self, part: Part) -> bool:
+        path = _staged(part)
+        with _opened(self._root, path) as fd:
+            return fd is not None and _hashed(fd, path) == part.digest
+
+    def _put_in_place(self, part: Part, *, is_last: bool) -> None:
+        """Give a staged part its place, with the permissions of what has it.
+
+        Args:
+            part: Which.
+            is_last: Whether no other part has these bytes and waits for them too.
+        """
+        source, goal = _staged(part), _place(part)
+        old = self._root.lstat(goal)
+        try:
+            if not is_last:
+                source = self._copied(source)
+            if old is not None:
+                _set_mode(self._root, source, stat.S_IMODE(old.st_mode))
+            _move(self._root, source, goal)
+        except FileNotFoundError:
+            # Where mutexes do not work somebody else may have put it in place.
+            if self.misplaced([part]):
+                raise
+        except OSError as error:
+            if error.errno != errno.EXDEV:
+                raise
+            with _opened(self._root, source) as fd:
+                data = b"" if fd is None else _read_all(fd, source)
+            replace_file(self._root.path / goal, data)
+
+    def _copied(self, path: str) -> str:
+        """Write a staged part once more beside it: a kill leaves nothing elsewhere."""
+        copy = _copy_of(path)
+        with _opened(self._root, path) as fd:
+            data = b"" if fd is None else _read_all(fd, path)
+        replace_file(self._root.path / copy, data)
+        return copy
+
     def _unstage(self, parts: Sequence[Part]) -> None:
         """Remove what was staged and is in place, or was left a day ago."""
-        known = {_staged(part).rpartition("/")[2] for part in parts}
-        names = _names(self._root, STAGED)
-        for name in names:
+        staged = {_staged(part) for part in parts}
+        known = staged | set(map(_copy_of, staged))
+        for name in _names(self._root, STAGED):
             path = f"{STAGED}/{name}"
             found = self._root.lstat(path)
             age_s = 0.0 if found is None else time.time() - found.st_mtime
-            if name in known or age_s > _ABANDONED_S:
+            if path in known or age_s > _ABANDONED_S:
                 _remove(self._root, path)
-        if names:
-            _remove_empty(self._root, STAGED)
+        _remove_empty(self._root, STAGED)
 
 
 def _place(part: Part) -> str:
@@ -204,7 +245,11 @@ def _place(part: Part) -> str:
 
 
 def _staged(part: Part) -> str:
-    return f"{STAGED}/{part.digest.partition(':')[2]}.rows"
+    return f"{STAGED}/{part.digest.partition(':')[2]}{SUFFIX}"
+
+
+def _copy_of(staged: str) -> str:
+    return staged.removesuffix(SUFFIX) + f".again{SUFFIX}"
 
 
 def _places(part: Part) -> tuple[str, ...]:
@@ -232,6 +277,21 @@ def _opened(root: Root, path: str) -> Iterator[int | None]:
             message = f"`{path}` cannot be read: {error.strerror}"
             raise LockfileError(message) from error
         yield fd
+
+
+def _set_mode(root: Root, path: str, mode: int) -> None:
+    with _opened(root, path) as fd:
+        if fd is not None and hasattr(os, "fchmod"):
+            os.fchmod(fd, mode)
+
+
+def _move(root: Root, source: str, goal: str) -> None:
+    """Rename a synced file to a place in which there may be another, at once."""
+    folder, _, name = source.rpartition("/")
+    new_folder, _, new = goal.rpartition("/")
+    with root.folder(folder) as old_at, root.folder(new_folder, create=True) as new_at:
+        names = old_at.at(name), new_at.at(new)
+        os.replace(*names, src_dir_fd=old_at.fd, dst_dir_fd=new_at.fd)
 
 
 def _names(root: Root, folder: str) -> list[str]:

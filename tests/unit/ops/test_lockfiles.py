@@ -1,5 +1,6 @@
 """A lockfile in parts on disk: written whole or not at all, and never read as a mixture."""
 
+import errno
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -300,7 +301,7 @@ def steps(monkeypatch: pytest.MonkeyPatch, limit: int) -> list[str]:
     replace_file = counted(atomic.replace_file, "write")
     for module in (atomic, partfiles):
         monkeypatch.setattr(module, "replace_file", replace_file)
-    for name in ("_remove", "_remove_empty"):
+    for name in ("_move", "_remove", "_remove_empty"):
         deed = getattr(partfiles, name)
         monkeypatch.setattr(partfiles, name, counted(deed, name))
     return done
@@ -343,6 +344,52 @@ def test_the_next_resolve_ends_what_was_cut_short(split_bench: Workbench) -> Non
     assert split_bench.resolve().written
     assert faults(split_bench) == []
     assert not (split_bench.root / ".artlock" / "parts").exists()
+
+
+def test_3_8_a_kill_leaves_nothing_that_git_would_offer(
+    split_bench: Workbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[Path] = []
+    real = atomic._fill
+
+    def filling(fd: int, data: bytes, mode: int | None) -> None:
+        seen.extend(split_bench.root.rglob(".artlock-*"))
+        real(fd, data, mode)
+
+    monkeypatch.setattr(atomic, "_fill", filling)
+    split_bench.put(f003="other", f030="other")
+    split_bench.update()
+    assert {path.parent.name for path in seen} == {"parts", "project"}
+    assert faults(split_bench) == []
+
+
+def test_a_part_keeps_its_permissions(split_bench: Workbench) -> None:
+    paths = sorted((split_bench.root / "artifacts.lock.d").rglob("*.rows"))
+    for path in paths:
+        path.chmod(0o664)
+    split_bench.put(f003="other")
+    split_bench.update()
+    assert {path.stat().st_mode & 0o777 for path in paths} == {0o664}
+
+
+@pytest.mark.parametrize("is_elsewhere", [False, True])
+def test_parts_of_the_same_bytes_are_all_put_in_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, is_elsewhere: bool
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EXDEV, "another file system")
+
+    if is_elsewhere:
+        monkeypatch.setattr(partfiles, "_move", refuse)
+    lock = Lockfile(artifacts=tuple(tree(rows(range(200)), name) for name in "abc"))
+    files = LockFiles(tmp_path)
+    assert files.replace(lock, split(text(*lock.artifacts), 0))
+    found = files.text()
+    assert found is not None
+    assert found.data == text(*lock.artifacts)
+    left = [path.name for path in (tmp_path / ".artlock" / "parts").glob("*")]
+    assert files.problem() is None
+    assert left == []
 
 
 def test_what_another_run_staged_stays_for_a_day(split_bench: Workbench) -> None:
