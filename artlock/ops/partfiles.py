@@ -341,7 +341,14 @@ def _read_all(fd: int, path: str) -> bytes:
 
 
 def _hashed(fd: int, path: str) -> str:
+    """Return the digest of a file; none of one that is too large to be a part.
+
+    Raises:
+        LockfileError: It cannot be read.
+    """
     try:
+        if os.fstat(fd).st_size > MAX_BYTES:
+            return ""  # a repository can hold one that would be read for hours
         with open(fd, "rb", buffering=0, closefd=False) as file:
             return f"blake3:{hasher_of(file).hexdigest()}"
     except OSError as error:

@@ -5,9 +5,11 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from io import RawIOBase
 from pathlib import Path
 
 import pytest
+from blake3 import blake3
 
 from artlock.errors import ArtlockError, LockfileError, WorkspaceError
 from artlock.formats.lockfile_parts import parse_frame, split
@@ -20,6 +22,7 @@ from artlock.ops.doctor import diagnose
 from artlock.ops.edit import add_attributes
 from artlock.ops.fmt import canonicalize
 from artlock.ops.gc import GcOptions, collect
+from artlock.ops.hashing import hasher_of
 from artlock.ops.history import history, origins
 from artlock.ops.lockfiles import LockFiles
 from artlock.ops.resolve import Pins
@@ -528,6 +531,27 @@ def test_the_key_is_told_without_the_rows(split_bench: Workbench) -> None:
     victim.write_bytes(victim.read_bytes() + b"x")
     with pytest.raises(LockfileError, match="is another than"):
         files.key()
+
+
+def test_5_1_what_is_too_large_for_a_part_is_another_and_is_not_read(
+    split_bench: Workbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    victim = split_bench.root / "artifacts.lock.d" / some(split_bench)
+    limit = max(len(data) for data in parts(split_bench).values())
+    read: list[int] = []
+
+    def counting(file: RawIOBase) -> blake3:
+        read.append(os.fstat(file.fileno()).st_size)
+        return hasher_of(file)
+
+    monkeypatch.setattr(partfiles, "MAX_BYTES", limit)
+    monkeypatch.setattr(partfiles, "hasher_of", counting)
+    files = split_bench.project().lock_files
+    assert files.key()
+    os.truncate(victim, limit + 1)
+    with pytest.raises(LockfileError, match="is another than"):
+        files.key()
+    assert max(read) == limit
 
 
 def test_5_1_a_frame_without_its_folder_is_nothing_that_was_judged(
