@@ -6,22 +6,28 @@ Nothing here follows a link, and nothing is removed but files that are named as 
 from __future__ import annotations
 
 import errno
-import os
 import re
 import stat
 import time
 from collections import Counter
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from artlock.errors import ArtlockError, LockfileError, WorkspaceError
-from artlock.formats.lockfile_faults import TAKE_BOTH
+from artlock.errors import ArtlockError
 from artlock.formats.lockfile_parts import SUFFIX, torn
-from artlock.formats.lockfile_read import MAX_BYTES
 from artlock.fs.atomic import replace_file
 from artlock.fs.durability import sync_folder
-from artlock.ops.hashing import hasher_of
 from artlock.ops.names import PARTS, STATE
+from artlock.ops.plainfiles import (
+    hashed_part,
+    move,
+    names_in,
+    opened,
+    read_part,
+    remove,
+    remove_empty,
+    set_mode,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -54,9 +60,9 @@ class PartFiles:
             LockfileError: It is a link or no file, is too large, or cannot be read.
         """
         for path in _places(part):
-            with _opened(self._root, path) as fd:
+            with opened(self._root, path) as fd:
                 if fd is not None:
-                    yield _read_all(fd, path)
+                    yield read_part(fd, path)
 
     def verify(self, part: Part, name: str) -> None:
         """Prove that a part is there, in its place or staged, without having it in memory.
@@ -70,8 +76,8 @@ class PartFiles:
         """
         is_there = False
         for path in _places(part):
-            with _opened(self._root, path) as fd:
-                if fd is not None and _hashed(fd, path) == part.digest:
+            with opened(self._root, path) as fd:
+                if fd is not None and hashed_part(fd, path) == part.digest:
                     return
                 is_there |= fd is not None
         raise torn(part, name, is_there=is_there)
@@ -80,8 +86,8 @@ class PartFiles:
         """Return the parts that are not in their place, or are others there."""
         found = []
         for part in parts:
-            with _opened(self._root, _place(part)) as fd:
-                if fd is None or _hashed(fd, _place(part)) != part.digest:
+            with opened(self._root, _place(part)) as fd:
+                if fd is None or hashed_part(fd, _place(part)) != part.digest:
                     found.append(part)
         return found
 
@@ -90,14 +96,14 @@ class PartFiles:
         listed = {part.path for part in parts}
         return [
             f"{artifact}/{name}"
-            for artifact in sorted(filter(_ARTIFACT.fullmatch, _names(self._root, PARTS)))
-            for name in sorted(_names(self._root, f"{PARTS}/{artifact}"))
+            for artifact in sorted(filter(_ARTIFACT.fullmatch, names_in(self._root, PARTS)))
+            for name in sorted(names_in(self._root, f"{PARTS}/{artifact}"))
             if _PART.fullmatch(name) and f"{artifact}/{name}" not in listed
         ]
 
     def staged(self) -> bool:
         """Tell whether anything waits to be put in place, or was left so."""
-        return bool(_names(self._root, STAGED))
+        return bool(names_in(self._root, STAGED))
 
     @contextmanager
     def staging(
@@ -151,8 +157,8 @@ class PartFiles:
 
     def _take_back(self, written: Sequence[str], listed: Iterable[Part]) -> None:
         for path in set(written) - set(map(_staged, listed)):
-            _remove(self._root, path)
-        _remove_empty(self._root, STAGED)
+            remove(self._root, path)
+        remove_empty(self._root, STAGED)
 
     def settle(self, parts: Sequence[Part]) -> bool:
         """Put parts in place that were staged; remove strays, and what waits no more.
@@ -180,18 +186,18 @@ class PartFiles:
             sync_folder(self._root.path)
         strays = self.strays(parts)
         for path in strays:
-            _remove(self._root, f"{PARTS}/{path}")
+            remove(self._root, f"{PARTS}/{path}")
         if strays:
             for artifact in {path.partition("/")[0] for path in strays}:
-                _remove_empty(self._root, f"{PARTS}/{artifact}")
-            _remove_empty(self._root, PARTS)
+                remove_empty(self._root, f"{PARTS}/{artifact}")
+            remove_empty(self._root, PARTS)
         self._unstage(parts)
         return bool(placed or strays)
 
     def _waits(self, part: Part) -> bool:
         path = _staged(part)
-        with _opened(self._root, path) as fd:
-            return fd is not None and _hashed(fd, path) == part.digest
+        with opened(self._root, path) as fd:
+            return fd is not None and hashed_part(fd, path) == part.digest
 
     def _put_in_place(self, part: Part, *, is_last: bool) -> None:
         """Give a staged part its place, with the permissions of what has it.
@@ -206,8 +212,8 @@ class PartFiles:
             if not is_last:
                 source = self._copied(source)
             if old is not None:
-                _set_mode(self._root, source, stat.S_IMODE(old.st_mode))
-            _move(self._root, source, goal)
+                set_mode(self._root, source, stat.S_IMODE(old.st_mode))
+            move(self._root, source, goal)
         except FileNotFoundError:
             # Where mutexes do not work somebody else may have put it in place.
             if self.misplaced([part]):
@@ -215,15 +221,15 @@ class PartFiles:
         except OSError as error:
             if error.errno != errno.EXDEV:
                 raise
-            with _opened(self._root, source) as fd:
-                data = b"" if fd is None else _read_all(fd, source)
+            with opened(self._root, source) as fd:
+                data = b"" if fd is None else read_part(fd, source)
             replace_file(self._root.path / goal, data)
 
     def _copied(self, path: str) -> str:
         """Write a staged part once more beside it: a kill leaves nothing elsewhere."""
         copy = _copy_of(path)
-        with _opened(self._root, path) as fd:
-            data = b"" if fd is None else _read_all(fd, path)
+        with opened(self._root, path) as fd:
+            data = b"" if fd is None else read_part(fd, path)
         replace_file(self._root.path / copy, data)
         return copy
 
@@ -231,13 +237,13 @@ class PartFiles:
         """Remove what was staged and is in place, or was left a day ago."""
         staged = {_staged(part) for part in parts}
         known = staged | set(map(_copy_of, staged))
-        for name in _names(self._root, STAGED):
+        for name in names_in(self._root, STAGED):
             path = f"{STAGED}/{name}"
             found = self._root.lstat(path)
             age_s = 0.0 if found is None else time.time() - found.st_mtime
             if path in known or age_s > _ABANDONED_S:
-                _remove(self._root, path)
-        _remove_empty(self._root, STAGED)
+                remove(self._root, path)
+        remove_empty(self._root, STAGED)
 
 
 def _place(part: Part) -> str:
@@ -256,101 +262,3 @@ def _places(part: Part) -> tuple[str, ...]:
     """Return where a part may be, in the order in which a reader looks."""
     # Its place twice: a writer may have moved it there between the first two looks.
     return _place(part), _staged(part), _place(part)
-
-
-@contextmanager
-def _opened(root: Root, path: str) -> Iterator[int | None]:
-    """Lend a descriptor of a regular file; ``None`` if it is not there.
-
-    Raises:
-        LockfileError: It is a link or no file, or cannot be read: a repository can hold
-            links, and none is followed (hazard 2.11).
-    """
-    with ExitStack() as stack:
-        try:
-            fd = stack.enter_context(root.open_file(path))
-        except FileNotFoundError:
-            fd = None
-        except WorkspaceError as error:
-            raise LockfileError(error.message, hint=TAKE_BOTH) from error
-        except OSError as error:
-            message = f"`{path}` cannot be read: {error.strerror}"
-            raise LockfileError(message) from error
-        yield fd
-
-
-def _set_mode(root: Root, path: str, mode: int) -> None:
-    with _opened(root, path) as fd:
-        if fd is not None and hasattr(os, "fchmod"):
-            os.fchmod(fd, mode)
-
-
-def _move(root: Root, source: str, goal: str) -> None:
-    """Rename a synced file to a place in which there may be another, at once."""
-    folder, _, name = source.rpartition("/")
-    new_folder, _, new = goal.rpartition("/")
-    with root.folder(folder) as old_at, root.folder(new_folder, create=True) as new_at:
-        names = old_at.at(name), new_at.at(new)
-        os.replace(*names, src_dir_fd=old_at.fd, dst_dir_fd=new_at.fd)
-
-
-def _names(root: Root, folder: str) -> list[str]:
-    """Return the names in a folder; none if it is not there, or is a link."""
-    try:
-        with root.folder(folder) as lent:
-            return lent.names()
-    except (FileNotFoundError, WorkspaceError):
-        return []
-    except OSError as error:
-        message = f"`{folder}` cannot be read: {error.strerror}"
-        raise LockfileError(message) from error
-
-
-def _remove(root: Root, path: str) -> None:
-    folder, _, name = path.rpartition("/")
-    with suppress(FileNotFoundError), root.folder(folder) as lent:
-        os.unlink(lent.at(name), dir_fd=lent.fd)
-
-
-def _remove_empty(root: Root, path: str) -> None:
-    folder, _, name = path.rpartition("/")
-    # Not empty: it has what is not artlock's.
-    with suppress(OSError), root.folder(folder) as lent:
-        os.rmdir(lent.at(name), dir_fd=lent.fd)
-
-
-def _read_all(fd: int, path: str) -> bytes:
-    """Return the bytes of a part.
-
-    Raises:
-        LockfileError: It is larger than a lockfile may be, or cannot be read.
-    """
-    try:
-        size = os.fstat(fd).st_size
-        if size > MAX_BYTES:
-            message = f"`{path}` is larger than {MAX_BYTES} bytes"
-            raise LockfileError(message, hint=TAKE_BOTH)
-        pieces = []
-        while size > 0 and (piece := os.read(fd, size)):
-            pieces.append(piece)
-            size -= len(piece)
-    except OSError as error:
-        message = f"`{path}` cannot be read: {error.strerror}"
-        raise LockfileError(message) from error
-    return b"".join(pieces)
-
-
-def _hashed(fd: int, path: str) -> str:
-    """Return the digest of a file; none of one that is too large to be a part.
-
-    Raises:
-        LockfileError: It cannot be read.
-    """
-    try:
-        if os.fstat(fd).st_size > MAX_BYTES:
-            return ""  # a repository can hold one that would be read for hours
-        with open(fd, "rb", buffering=0, closefd=False) as file:
-            return f"blake3:{hasher_of(file).hexdigest()}"
-    except OSError as error:
-        message = f"`{path}` cannot be read: {error.strerror}"
-        raise LockfileError(message) from error

@@ -16,7 +16,7 @@ from artlock.formats.lockfile_parts import parse_frame, split
 from artlock.fs import atomic
 from artlock.fs.root import Root
 from artlock.model.lock import Lockfile
-from artlock.ops import partfiles
+from artlock.ops import partfiles, plainfiles
 from artlock.ops.check import check
 from artlock.ops.doctor import diagnose
 from artlock.ops.edit import add_attributes
@@ -304,7 +304,7 @@ def steps(monkeypatch: pytest.MonkeyPatch, limit: int) -> list[str]:
     replace_file = counted(atomic.replace_file, "write")
     for module in (atomic, partfiles):
         monkeypatch.setattr(module, "replace_file", replace_file)
-    for name in ("_move", "_remove", "_remove_empty"):
+    for name in ("move", "remove", "remove_empty"):
         deed = getattr(partfiles, name)
         monkeypatch.setattr(partfiles, name, counted(deed, name))
     return done
@@ -383,7 +383,7 @@ def test_parts_of_the_same_bytes_are_all_put_in_place(
         raise OSError(errno.EXDEV, "another file system")
 
     if is_elsewhere:
-        monkeypatch.setattr(partfiles, "_move", refuse)
+        monkeypatch.setattr(partfiles, "move", refuse)
     lock = Lockfile(artifacts=tuple(tree(rows(range(200)), name) for name in "abc"))
     files = LockFiles(tmp_path)
     assert files.replace(lock, split(text(*lock.artifacts), 0))
@@ -420,7 +420,7 @@ def test_3_10_a_reader_beside_a_writer_reads_one_of_both(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write(tmp_path, 1)
-    real = partfiles._opened
+    real = plainfiles.opened
     sizes: list[int] = []
 
     def racing(root: Root, path: str) -> AbstractContextManager[int | None]:
@@ -428,11 +428,11 @@ def test_3_10_a_reader_beside_a_writer_reads_one_of_both(
         if len(sizes) < 3 and path.endswith("first.rows"):
             sizes.append(len(sizes) + 2)
             with monkeypatch.context() as patch:
-                patch.setattr(partfiles, "_opened", real)
+                patch.setattr(partfiles, "opened", real)
                 write(tmp_path, sizes[-1])
         return real(root, path)
 
-    monkeypatch.setattr(partfiles, "_opened", racing)
+    monkeypatch.setattr(partfiles, "opened", racing)
     found = LockFiles(tmp_path).text()
     assert found is not None
     assert found.data == text(tree(rows(range(200), size=4)))
@@ -446,33 +446,34 @@ def test_3_10_a_reader_finds_a_part_that_is_put_in_place_meanwhile(
     with monkeypatch.context() as patch:
         patch.setattr(partfiles.PartFiles, "settle", lambda *_: False)
         write(tmp_path, 2)  # the frame is replaced, and the parts wait
-    real = partfiles._opened
+    real = plainfiles.opened
+    settled: list[bool] = []
 
     def racing(root: Root, path: str) -> AbstractContextManager[int | None]:
         if path.startswith(partfiles.STAGED):
-            monkeypatch.setattr(partfiles, "_opened", real)
-            LockFiles(tmp_path).settle()
+            monkeypatch.setattr(partfiles, "opened", real)
+            settled.append(LockFiles(tmp_path).settle())
         return real(root, path)
 
-    monkeypatch.setattr(partfiles, "_opened", racing)
+    monkeypatch.setattr(partfiles, "opened", racing)
     assert read(LockFiles(tmp_path))
-    assert partfiles._opened is real
+    assert settled == [True]
 
 
 def test_a_frame_that_never_rests_is_given_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write(tmp_path, 1)
-    real = partfiles._opened
+    real = plainfiles.opened
     count = iter(range(2, 99))
 
     def racing(root: Root, path: str) -> AbstractContextManager[int | None]:
         with monkeypatch.context() as patch:
-            patch.setattr(partfiles, "_opened", real)
+            patch.setattr(partfiles, "opened", real)
             write(tmp_path, next(count))
         return real(root, path)
 
-    monkeypatch.setattr(partfiles, "_opened", racing)
+    monkeypatch.setattr(partfiles, "opened", racing)
     with pytest.raises(LockfileError, match="replaced again and again"):
         LockFiles(tmp_path).text()
 
@@ -544,8 +545,8 @@ def test_5_1_what_is_too_large_for_a_part_is_another_and_is_not_read(
         read.append(os.fstat(file.fileno()).st_size)
         return hasher_of(file)
 
-    monkeypatch.setattr(partfiles, "MAX_BYTES", limit)
-    monkeypatch.setattr(partfiles, "hasher_of", counting)
+    monkeypatch.setattr(plainfiles, "MAX_BYTES", limit)
+    monkeypatch.setattr(plainfiles, "hasher_of", counting)
     files = split_bench.project().lock_files
     assert files.key()
     os.truncate(victim, limit + 1)
