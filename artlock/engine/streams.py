@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 from artlock.engine.threads import Cancelled
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator, Sequence
+    from collections.abc import Generator, Iterable, Iterator, Sequence
 
     from artlock.engine.threads import Stop
 
@@ -87,3 +87,10 @@ def merged(
     finally:
         stop.set()
         room.release(workers)  # whoever waits for room sees that it is over
+
+
+def watched(items: Iterable[Item], stop: Stop) -> Iterator[Item]:
+    """Yield items until an end is asked for: for sources that take long to yield."""
+    for item in items:
+        stop.check()
+        yield item

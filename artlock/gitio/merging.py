@@ -76,14 +76,19 @@ def configure(root: Path, settings: Sequence[tuple[str, str]]) -> list[str]:
     """
     changed = []
     for key, value in settings:
-        known = run_git(root, ["config", "--local", "--null", "--get-all", key])
-        if known.returncode == 0 and known.stdout == f"{value}\0".encode():
+        if _is_set(root, key, value):
             continue
         answer = run_git(root, ["config", "--local", "--replace-all", key, value])
         if answer.returncode != 0:
             raise failure(answer, f"cannot set `{key}`")
         changed.append(key)
     return changed
+
+
+def _is_set(root: Path, key: str, value: str) -> bool:
+    """Tell whether a setting of a repository has this value, and no other beside it."""
+    known = run_git(root, ["config", "--local", "--null", "--get-all", key])
+    return known.returncode == 0 and known.stdout == f"{value}\0".encode()
 
 
 def unconfigure(root: Path, settings: Sequence[tuple[str, str]]) -> list[str]:
@@ -100,8 +105,7 @@ def unconfigure(root: Path, settings: Sequence[tuple[str, str]]) -> list[str]:
     """
     gone = []
     for key, value in settings:
-        known = run_git(root, ["config", "--local", "--null", "--get-all", key])
-        if known.returncode != 0 or known.stdout != f"{value}\0".encode():
+        if not _is_set(root, key, value):
             continue
         answer = run_git(root, ["config", "--local", "--unset-all", key])
         if answer.returncode != 0:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from artlock.engine.streams import merged
+from artlock.engine.streams import merged, watched
 from artlock.engine.threads import Stop
 from artlock.model.uri import Uri
 from artlock.stores.cuts import find_cuts
@@ -96,7 +96,7 @@ class Scan(msgspec.Struct, frozen=True, kw_only=True):
         pages = self._pages(
             self.prefix.key, fields=FIELDS, start_offset=each.start, end_offset=each.end
         )
-        for item in self._live(_watched(pages, stop)):
+        for item in self._live(watched(pages, stop)):
             yield within(item, each.start, each.end, self.prefix)
 
     def _cuts(self, behind: str) -> list[str]:
@@ -127,10 +127,3 @@ class Scan(msgspec.Struct, frozen=True, kw_only=True):
             if page is None:
                 return
             yield page.raw_page
-
-
-def _watched(pages: Iterable[Raw], stop: Stop) -> Iterator[Raw]:
-    """Yield pages until an end is asked for."""
-    for page in pages:
-        stop.check()
-        yield page

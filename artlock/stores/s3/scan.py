@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from botocore.exceptions import ClientError
 
-from artlock.engine.streams import merged
+from artlock.engine.streams import merged, watched
 from artlock.engine.threads import Stop
 from artlock.errors import AccessDeniedError, ObjectNotFoundError, StoreError
 from artlock.model.objects import ObjectInfo, VersionId
@@ -398,13 +398,6 @@ def kept(pages: Iterable[Page], held: list[Page]) -> Iterator[Page]:
     """Yield pages, and keep them in ``held``."""
     for page in pages:
         held.append(page)
-        yield page
-
-
-def watched(pages: Iterable[Page], stop: Stop) -> Iterator[Page]:
-    """Yield pages until an end is asked for."""
-    for page in pages:
-        stop.check()
         yield page
 
 
