@@ -7,8 +7,11 @@
     |   +-- ManifestError         2    invalid-manifest
     |   +-- LockfileError         2    invalid-lockfile
     |       +-- LaterFormatError  2    invalid-lockfile
+    |   +-- RefNotFoundError      2    ref-not-found
+    |   +-- LaterRegistryError    2    later-registry
     +-- GitError                  2    git-error
     +-- StaleLockfileError        1    stale-lockfile
+    +-- DirtyLockfileError        1    dirty-lockfile
     +-- ConflictError             1    conflict
     +-- IntegrityError            4    integrity-error
     +-- PolicyError               4    policy-error
@@ -23,6 +26,10 @@
     |   +-- StoreUnavailableError 3    store-unavailable
     +-- CacheError                3    cache-error
     |   +-- BlobMissingError      3    blob-missing
+    +-- TrackingError             3    tracking-error
+    |   +-- TrackerUnavailableError 3  tracker-unavailable
+    |   +-- TrackerDeniedError    3    tracker-denied
+    |   +-- RegistrationRefusedError 3 registration-refused
     +-- WorkspaceError            3    workspace-error
     +-- ManyErrors                *    the gravest of what it holds
 
@@ -118,6 +125,37 @@ class GitError(ArtlockError):
 
 class LaterFormatError(LockfileError):
     """``artifacts.lock`` was written by a later artlock; making it anew would lose it."""
+
+
+class RefNotFoundError(ConfigError):
+    """A tracker has no such name, version or alias.
+
+    Attributes:
+        ref: What was asked for.
+    """
+
+    code = "ref-not-found"
+
+    def __init__(self, message: str, *, ref: str, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.ref = ref
+
+    def facts(self) -> dict[str, object]:
+        """Return the ref."""
+        return {"ref": self.ref}
+
+
+class LaterRegistryError(ConfigError):
+    """The registry was written by a later artlock; this one leaves it alone."""
+
+    code = "later-registry"
+
+
+class DirtyLockfileError(ArtlockError):
+    """The lockfile or the manifest is not what git has committed."""
+
+    code = "dirty-lockfile"
+    exit_code = EXIT_NO
 
 
 class StaleLockfileError(ArtlockError):
@@ -295,6 +333,52 @@ class BlobMissingError(CacheError):
     def facts(self) -> dict[str, object]:
         """Return the digest and where the damaged blob is."""
         return {"digest": self.digest, "quarantined": self.quarantined}
+
+
+class TrackingError(ArtlockError):
+    """A tracker refused or failed.
+
+    Attributes:
+        tracker: Its URL, without credentials.
+        status: The HTTP status that it answered, or ``None``.
+    """
+
+    code = "tracking-error"
+    exit_code = EXIT_INCOMPLETE
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        tracker: str,
+        status: int | None = None,
+        hint: str | None = None,
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.tracker = tracker
+        self.status = status
+
+    def facts(self) -> dict[str, object]:
+        """Return the tracker, and what it answered."""
+        return {"tracker": self.tracker, "status": self.status}
+
+
+class TrackerUnavailableError(TrackingError):
+    """No connection, no answer in time, throttled or a 5xx: what waits is sent later."""
+
+    code = "tracker-unavailable"
+
+
+class TrackerDeniedError(TrackingError):
+    """No credentials, wrong ones, or no permission: what waits needs somebody's deed."""
+
+    code = "tracker-denied"
+
+
+class RegistrationRefusedError(TrackingError):
+    """The tracker cannot take this registration as it is, now or later."""
+
+    code = "registration-refused"
 
 
 class WorkspaceError(ArtlockError):

@@ -9,7 +9,7 @@ import msgspec
 from blake3 import blake3
 
 from artlock.model.digest import Digest
-from artlock.model.tokens import Tokens, Trust, trust_of
+from artlock.model.tokens import Tokens, Trust, count_trusts, trust_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -97,6 +97,10 @@ class LockedArtifact(msgspec.Struct, frozen=True, kw_only=True):
         """Bytes of all objects together."""
         return sum(row.size for row in self.objects)
 
+    def checksums(self) -> list[str]:
+        """Return the token texts of all rows, in their order."""
+        return [row.checksum for row in self.objects]
+
     def uri_of(self, row: LockedObject) -> Uri:
         """Return the full URI of a row's object."""
         return self.uri_maker()(row)
@@ -154,6 +158,12 @@ class Lockfile(msgspec.Struct, frozen=True, kw_only=True):
     def size(self) -> int:
         """Bytes of all objects together."""
         return sum(a.size for a in self.artifacts)
+
+    @property
+    def trust(self) -> Trust:
+        """The trust of the weakest row; ``none`` if there is no row at all."""
+        found = {t for a in self.artifacts for t in count_trusts(a.checksums())}
+        return max(found, key=list(Trust).index, default=Trust.NONE)
 
 
 def content_digest(lock: Lockfile) -> str | None:
