@@ -17,6 +17,7 @@ _FOREIGN_PREFIXES = (
     "GCLOUD_",
     "GIT_",
     "GOOGLE_",
+    "PG",  # libpq's, all of them
     "XDG_",
 )
 _FOREIGN_NAMES = frozenset(

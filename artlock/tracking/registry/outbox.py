@@ -17,7 +17,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import msgspec
-from sqlalchemy import and_, delete, insert, not_, or_, select, update
+from sqlalchemy import and_, delete, not_, or_, select, update
 
 from artlock.errors import ConfigError
 from artlock.model.registration import Labels, Provenance, Run
@@ -36,6 +36,7 @@ from artlock.tracking.registry.snapshots import (
     store_snapshot,
 )
 from artlock.tracking.registry.tables import OUTBOX
+from artlock.tracking.registry.versions import newest_digest
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -59,9 +60,7 @@ class Outbox:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def add(
-        self, parcels: Sequence[NewParcel], texts: Mapping[str, bytes]
-    ) -> list[Parcel]:
+    def add(self, parcels: Sequence[NewParcel], texts: Mapping[str, bytes]) -> list[Parcel]:
         """Keep parcels and the locks that they send, in one transaction.
 
         One that is there already, dead and done ones too, is pending again: labels that
@@ -115,9 +114,9 @@ class Outbox:
             only: Targets; ``None`` for all.
             early: Whether to take also what is not due yet.
         """
-        with self._database.writing(create=False) as connection:
-            if connection is None:
-                return None
+        if self._database.is_absent:
+            return None
+        with self._database.writing() as connection:
             query = select(OUTBOX.c.id).where(_may_be_sent(now_s, early=early))
             if only is not None:
                 query = query.where(OUTBOX.c.target.in_(sorted(only)))
@@ -142,8 +141,8 @@ class Outbox:
         Raises:
             IntegrityError: It is damaged, or not there.
         """
-        with self._database.reading(create=True) as connection:
-            return read_snapshot(self._database, connection, digest)
+        with self._database.reading() as connection:
+            return read_snapshot(connection, url=self._database.url, digest=digest)
 
     def done(self, parcel: Parcel, *, native: str) -> bool:
         """Note that a parcel arrived.
@@ -184,9 +183,9 @@ class Outbox:
 
     def waiting(self) -> list[Parcel]:
         """Return what has not arrived, dead parcels included, the oldest first."""
+        if self._database.is_absent:
+            return []
         with self._database.reading() as connection:
-            if connection is None:
-                return []
             query = select(OUTBOX).where(OUTBOX.c.state.in_(_values(_WAITING)))
             return [_parcel(row) for row in connection.execute(query.order_by(OUTBOX.c.id))]
 
@@ -199,36 +198,39 @@ class Outbox:
         Raises:
             ConfigError: Nothing waits under that number.
         """
-        with self._database.writing(create=False) as connection:
-            parcel = None if connection is None else _by_id(connection, id)
-            if connection is None or parcel is None or parcel.state is ParcelState.DONE:
-                message = f"nothing waits in the outbox under `{id}`"
-                raise ConfigError(message, hint="`artlock push --outbox` shows what waits")
+        message = f"nothing waits in the outbox under `{id}`"
+        nothing = ConfigError(message, hint="`artlock push --outbox` shows what waits")
+        if self._database.is_absent:
+            raise nothing
+        with self._database.writing() as connection:
+            parcel = _by_id(connection, id)
+            if parcel is None or parcel.state is ParcelState.DONE:
+                raise nothing
             connection.execute(delete(OUTBOX).where(OUTBOX.c.id == id))
             return parcel
 
     def _prepared(
         self, parcels: Sequence[NewParcel], texts: Mapping[str, bytes]
     ) -> list[NewSnapshot]:
-        """Make the snapshots that are not there; before the transaction, as it takes long."""
+        """Make the snapshots that are not there, before the transaction: it takes long."""
         pushes = {p.digest: p.name for p in parcels if p.kind is ParcelKind.PUSH}
         wanted = {**pushes, **{digest: "" for digest in texts if digest not in pushes}}
         prepared = []
-        with self._database.reading(create=True) as connection:
+        with self._database.reading() as connection:
             for digest in sorted(wanted):
                 if has_snapshot(connection, digest):
                     continue
                 if digest not in texts:
                     message = f"the text of `{digest}` is not there"
                     raise ValueError(message)
-                like = _last_digest(connection, wanted[digest])
+                name = wanted[digest]
+                like = newest_digest(connection, name) or _last_digest(connection, name)
                 prepared.append(
                     prepare_snapshot(
-                        self._database,
                         connection,
+                        url=self._database.url,
                         digest=digest,
                         text=texts[digest],
-                        name=wanted[digest],
                         like=like,
                     )
                 )
@@ -306,9 +308,7 @@ class Outbox:
     def _end(
         self, parcel: Parcel, state: ParcelState, values: Mapping[str, object]
     ) -> bool:
-        with self._database.writing(create=False) as connection:
-            if connection is None:
-                return False
+        with self._database.writing() as connection:
             mine = and_(
                 OUTBOX.c.id == parcel.id,
                 OUTBOX.c.state == ParcelState.SENDING.value,

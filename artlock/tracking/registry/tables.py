@@ -2,9 +2,9 @@
 
 ::
 
-    artifacts --< versions --< tags, metadata          snapshots --< snapshot_pieces >-- pieces
-        |            |  +----< edges >-- runs              |                               |
-        +--< aliases-+  +---------------- digest ----------+                       base of the delta
+    artifacts --< versions --< tags, metadata
+        |          |  |  +---< edges >-- runs
+        +--< aliases  +- digest -- snapshots --< snapshot_pieces >-- pieces -- base, a piece
 
     outbox      what other trackers still have to be told; its texts are snapshots too
 
