@@ -14,11 +14,18 @@ from artlock.model.settings import LinkMode
 if TYPE_CHECKING:
     from artlock.cli.options import Shell
     from artlock.cli.output import Output
-    from artlock.ops.sync import SyncReport
+    from artlock.ops.sync import SyncOptions, SyncReport
 
 
 @command("sync")
 @click.argument("names", nargs=-1)
+@option(
+    "--from",
+    "ref",
+    metavar="REF",
+    help="Make DIR, in place of NAMES, what a registered version says.",
+)
+@option("--run", help="With --from: the run that uses it, to be recorded.")
 @option(
     "--group", "groups", multiple=True, help="Only artifacts of this group; repeatable."
 )
@@ -36,6 +43,8 @@ if TYPE_CHECKING:
 def sync(
     shell: Shell,
     names: tuple[str, ...],
+    ref: str | None,
+    run: str | None,
     groups: tuple[str, ...],
     check: bool,  # noqa: FBT001 - a flag
     dry_run: bool,  # noqa: FBT001 - a flag
@@ -50,25 +59,70 @@ def sync(
     Bytes are fetched into the cache, verified against the lockfile, and only then put into
     the workspace. If one object fails, no file of the workspace is touched. A file that you
     changed stops the sync before anything is written; --force moves it to .artlock/trash.
+
+    `artlock sync --from REF DIR` needs no project: each artifact of the registered version
+    lands at DIR/<artifact>/. REF is name, name:v3, name@alias, or TRACKER#name:v3.
     """
     from artlock.ops.sync import SyncOptions  # noqa: PLC0415 - not for --help
     from artlock.ops.sync import sync as make  # noqa: PLC0415 - not for --help
 
     del locked  # accepted because it says what always holds
-    report = make(
-        shell.project(),
-        names,
-        SyncOptions(
-            groups=groups,
-            frozen=frozen,
-            exact=exact,
-            force=force,
-            write=not (check or dry_run),
-            link_mode=LinkMode(link_mode) if link_mode else None,
-        ),
+    options = SyncOptions(
+        groups=groups,
+        frozen=frozen,
+        exact=exact,
+        force=force,
+        write=not (check or dry_run),
+        link_mode=LinkMode(link_mode) if link_mode else None,
     )
+    if ref is not None:
+        report = _registered(shell, ref, names, options, run)
+    elif run is not None and _is_typed("run"):  # ARTLOCK_RUN may be there for others
+        message = "`--run` goes with `--from`"
+        raise click.UsageError(message)
+    else:
+        report = make(shell.project(), names, options)
     show_sync(shell.output, report, dry=check or dry_run)
     return EXIT_NO if check and not report.plan.is_empty else EXIT_OK
+
+
+def _is_typed(name: str) -> bool:
+    source = click.get_current_context().get_parameter_source(name)
+    return source is click.core.ParameterSource.COMMANDLINE
+
+
+def _registered(
+    shell: Shell,
+    ref: str,
+    places: tuple[str, ...],
+    options: SyncOptions,
+    run: str | None,
+) -> SyncReport:
+    from artlock.ops.registered import sync_from  # noqa: PLC0415 - loads the registry
+
+    if len(places) != 1 or options.groups:
+        message = "`--from REF` wants one folder: `artlock sync --from name:v3 DIR`"
+        raise click.UsageError(message)
+    project = shell.project_if_any()
+    found = sync_from(
+        project.runtime if project else shell.runtime(),
+        ref,
+        shell.directory / places[0],
+        options,
+        project=project,
+        run=run,
+    )
+    version = found.held.version
+    shell.output.say(f"{found.held.target.name}#{version.ref} ({version.digest})")
+    if found.run is not None and found.input is not None:
+        if found.input.state.is_done:
+            shell.output.say(f"recorded: run {found.run} used {version.ref}")
+        else:
+            shell.output.warn(
+                f"that run {found.run} used {version.ref} waits in the outbox; "
+                "`artlock push --outbox` sends it"
+            )
+    return found.sync
 
 
 def show_sync(output: Output, report: SyncReport, *, dry: bool) -> None:

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import create_engine, text
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import NullPool
 
@@ -108,16 +109,8 @@ class Database:
         """Insert rows, but for those that break a unique constraint: they are there."""
         if not rows:
             return
-        if connection.dialect.name == "sqlite":
-            from sqlalchemy.dialects import sqlite  # noqa: PLC0415 - only what is used
-
-            connection.execute(sqlite.insert(table).on_conflict_do_nothing(), list(rows))
-        else:
-            from sqlalchemy.dialects import postgresql  # noqa: PLC0415 - slow to load
-
-            connection.execute(
-                postgresql.insert(table).on_conflict_do_nothing(), list(rows)
-            )
+        module = sqlite if connection.dialect.name == "sqlite" else postgresql
+        connection.execute(module.insert(table).on_conflict_do_nothing(), list(rows))
 
     def close(self) -> None:
         """Give back the connection; may be called twice, and it connects again if used."""

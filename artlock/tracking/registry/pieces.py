@@ -16,7 +16,7 @@ import zstandard
 from blake3 import blake3
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
 LEAST = 1 << 19
 """Bytes that every piece has, but for the last of a text."""
@@ -26,8 +26,6 @@ MAX_DEPTH = 8
 """Of chains: a piece that is stored by what differs needs so many others at most."""
 _HIT = 1 << 20
 """A line ends a piece if the CRC-32 of its key is less: one of 4,096, some 640 kB."""
-_BLOCK = 1 << 17
-"""Bytes of lines that are looked at together, which is quicker than one by one."""
 _LEVEL = 1
 """Digests and version IDs do not compress by matches: higher levels only take longer."""
 _SMALLEST_TABLE, _LARGEST_TABLE = 10, 22
@@ -121,41 +119,34 @@ def decompress(data: bytes, base: bytes | None, size: int) -> bytes:
 def _end(text: bytes, start: int) -> int:
     """Return where the piece ends that begins at ``start``.
 
-    Of the lines with which it has from ``LEAST`` to ``MOST`` bytes, behind the first whose
-    path is a hit, else behind that of the lowest CRC-32; a longer line is cut anywhere.
+    Of the lines with which it has from ``LEAST`` to ``MOST`` bytes, behind the first that
+    is a hit, else behind that of the lowest CRC-32; a longer line is cut anywhere.
     """
     stop = len(text)
     if stop - start <= LEAST:
         return stop
-    limit = min(start + MOST, stop)
+    limit = start + MOST
     line = text.rfind(b"\n", start, start + LEAST - 1) + 1 or start
     end, lowest = 0, 1 << 32
-    while True:
-        after = text.rfind(b"\n", line, min(line + _BLOCK, limit)) + 1
-        after = after or text.find(b"\n", line, limit) + 1
+    while line < stop:
+        after = text.find(b"\n", line, limit) + 1
         if not after:
-            break
-        lines = text[line:after].split(b"\n")[:-1]
-        values = [crc32(row.partition(b'",')[0]) for row in lines]
-        least = min(values)
-        if least < _HIT:
-            last = next(at for at, value in enumerate(values) if value < _HIT)
-            return _behind(lines, last, line)
-        if least < lowest:
-            end, lowest = _behind(lines, values.index(least), line), least
+            if stop <= limit:
+                return stop  # what is left has no hit and is not too long
+            return end or limit
+        value = crc32(_key(text, line, after))
+        if value < _HIT:
+            return after
+        if value < lowest:
+            end, lowest = after, value
         line = after
-    # What is left has no hit: it is one piece if it is not too long.
-    return stop if limit == stop else end or limit
-
-
-def _behind(lines: Sequence[bytes], last: int, start: int) -> int:
-    """Return where line number ``last`` of those that begin at ``start`` ends."""
-    return start + sum(map(len, lines[: last + 1])) + last + 1
+    return stop
 
 
 def _key(text: bytes, line: int, after: int) -> bytes:
     """Return what tells a line from others, whatever its tokens are: a row's path."""
-    return text[line:after].partition(b'",')[0]
+    quote = text.find(b'",', line, after)
+    return text[line : quote if quote >= 0 else after]
 
 
 def _plain(piece: bytes) -> bytes:
