@@ -23,8 +23,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (source / "one.txt").write_text("one")
     (source / "two.txt").write_text("two")
     (root / "artifacts.toml").write_text(
-        '[artlock]\nversion = 1\nname = "numbers"\n\n'
-        '[artifacts.numbers]\nuri = "raw/"\n'
+        '[artlock]\nversion = 1\nname = "numbers"\n\n[artifacts.numbers]\nuri = "raw/"\n'
     )
     monkeypatch.chdir(root)
     assert run(["resolve", "--quiet"]) == 0

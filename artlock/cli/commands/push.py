@@ -106,10 +106,10 @@ def show_push(output: Output, report: PushReport, *, offline: bool = False) -> N
     told = {(d.tracker, d.digest) for d in report.deliveries}
     rest = [p for p in report.waiting if offline or not told]
     if rest:
-        output.say(f"{count(len(rest), 'thing')} wait in the outbox:")
+        output.say(f"waiting in the outbox: {len(rest):,}")
         for parcel in rest:
             output.say(f"  {parcel_line(parcel)}")
-        output.say("hint: `artlock push --outbox` sends them")
+        output.say("hint: `artlock push --outbox` sends what waits")
 
 
 def _show(output: Output, delivery: Delivery) -> None:
@@ -186,7 +186,8 @@ def _outbox(shell: Shell, drop: int | None, *, dry_run: bool) -> int:
     output = shell.output
     if drop is not None:
         parcel = dropped(shell.runtime(), drop)
-        output.document("outbox", {"dropped": parcel_json(parcel), "waiting": []})
+        left = [parcel_json(other) for other in waiting(shell.runtime())]
+        output.document("outbox", {"waiting": left})
         output.say(f"dropped, unsent: {parcel_line(parcel)}")
         return EXIT_OK
     if dry_run or shell.offline:
