@@ -141,7 +141,7 @@ class Trackers:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for tracker in self._open.values():
+        for tracker in (*self._open.values(), *([self._own] if self._own else [])):
             tracker.close()
         if self._scratch is not None:
             # Of a client library that still writes there nothing is lost: what counts was
@@ -154,22 +154,32 @@ class Trackers:
         Raises:
             ConfigError: No tracker has such a URL, or its client is not installed.
         """
+        if url == local_target(self._runtime).url:
+            return self.local()
         known = self._open.get(str(url))
         if known is None:
             known = self._open[str(url)] = open_tracker(url, self._context())
         return known
 
-    def outbox(self) -> Outbox:
-        """Return the outbox, which is in the user's own registry.
+    def local(self) -> Registry:
+        """Return the user's own registry, which has the outbox too.
+
+        Opened by its path: a URL cannot spell every folder that a home may be in.
 
         Raises:
             ConfigError: Nothing says where the user's files are.
         """
         if self._own is None:
-            path = registry_path(self._runtime.environ)
-            self._own = open_registry(path, self._context())
-            self._open[str(local_target(self._runtime).url)] = self._own
-        return self._own.outbox
+            self._own = open_registry(registry_path(self._runtime.environ), self._context())
+        return self._own
+
+    def outbox(self) -> Outbox:
+        """Return what has still to be sent, in the user's own registry.
+
+        Raises:
+            ConfigError: As ``local``.
+        """
+        return self.local().outbox
 
     def _context(self) -> TrackerContext:
         if self._scratch is None:

@@ -16,6 +16,8 @@ _SHARED = {
     "versions": "A version",
     "waiting": "What waits",
 }
+_BESIDE_A_VERSION = {"written", "produced"}
+"""Keys of documents whose ``version`` is a registered one."""
 _ONLY_IN_TROUBLE = {
     ("artlock.check/1", "errors[]."),
     ("artlock.status/1", "errors[]."),
@@ -50,7 +52,7 @@ def _spelled_out(keys: set[str], shared: dict[str, set[str]]) -> Iterator[set[st
     """Yield the keys of shared parts, each below the key that has it."""
     for key in keys:
         above, _, last = key.rpartition(".")
-        if above and last == "version":
+        if last == "version" and keys.isdisjoint(_BESIDE_A_VERSION):
             continue  # that of a row
         yield {f"{above}.{inner}" if above else inner for inner in shared.get(last, ())}
 
