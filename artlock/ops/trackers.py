@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Self
 
 import msgspec
 
-from artlock.errors import ConfigError, PolicyError
+from artlock.errors import ConfigError, PolicyError, TrackerUnavailableError
 from artlock.formats.settings import user_file
 from artlock.model.trust import sensitive_settings
 from artlock.model.uri import Uri
@@ -153,9 +153,14 @@ class Trackers:
 
         Raises:
             ConfigError: No tracker has such a URL, or its client is not installed.
+            TrackerUnavailableError: It needs the network, and ``--offline`` was given.
         """
         if url == local_target(self._runtime).url:
             return self.local()
+        if self._runtime.offline and url.scheme not in _FILES:
+            message = f"`{url}` needs the network, and `--offline` was given"
+            hint = "leave out `--offline`"
+            raise TrackerUnavailableError(message, tracker=str(url), hint=hint)
         known = self._open.get(str(url))
         if known is None:
             known = self._open[str(url)] = open_tracker(url, self._context())
