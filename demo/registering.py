@@ -31,12 +31,13 @@ def play(stage: Stage, world: World, project: Path) -> None:
     empty = world.folder / "evaluation"
     empty.mkdir()
     stage.type(
-        "artlock sync --from classifier@prod . --run evaluate-0815",
+        "artlock sync --from classifier:v1 ./elsewhere --run evaluate-0815",
         at=empty,
         shows=["local#classifier:v1", "recorded: run evaluate-0815 used classifier:v1"],
     )
-    same_bytes(empty / "encoder", world.originals["encoder"])
-    expect(not (empty / "artifacts.toml").exists(), "a sync of a version made a project")
+    same_bytes(empty / "elsewhere" / "encoder", world.originals["encoder"])
+    files = {path.name for path in (empty / "elsewhere").iterdir()}
+    expect("artifacts.toml" not in files, "a sync of a version made a project")
     stage.say("Who made the data, from which commit, and who used it:")
     stage.type(
         "artlock lineage classifier:v1",
