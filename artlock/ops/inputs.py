@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from artlock.errors import TrackingError
 from artlock.model.registration import Labels, Provenance
 from artlock.ops.sending import Delivery, Sender, State
 from artlock.ops.trackers import Trackers
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from artlock.ops.project import Project
     from artlock.ops.pull import Held
     from artlock.ops.runtime import Runtime
+    from artlock.tracking.base import Tracker
 
 
 def record_input(
@@ -24,20 +26,13 @@ def record_input(
     """Record that ``run`` used a version; what cannot be sent now waits in the outbox.
 
     Raises:
-        TrackingError: The user's own registry cannot be written.
+        TrackingError: The outbox cannot be written.
     """
     target, version = held.target, held.version
     base = project.root if project else Path.cwd()
     with Trackers(runtime, base) as trackers:
         if target.is_local:
-            trackers.tracker(target.url).record_input(version, run)
-            return Delivery(
-                tracker=target.name,
-                name=version.name,
-                digest=version.digest,
-                state=State.RECORDED,
-                version=version,
-            )
+            return _recorded_here(trackers.tracker(target.url), held, run)
         now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         parcel = NewParcel(
             created=now,
@@ -66,4 +61,21 @@ def record_input(
         digest=version.digest,
         state=State.WAITING,
         version=version,
+    )
+
+
+def _recorded_here(tracker: Tracker, held: Held, run: Run) -> Delivery:
+    """Record it in the user's own registry; that it failed undoes nothing else."""
+    error: TrackingError | None = None
+    try:
+        tracker.record_input(held.version, run)
+    except TrackingError as failure:
+        error = failure
+    return Delivery(
+        tracker=held.target.name,
+        name=held.version.name,
+        digest=held.version.digest,
+        state=State.RECORDED if error is None else State.REFUSED,
+        version=held.version,
+        error=error,
     )

@@ -11,7 +11,7 @@ from artlock.errors import EXIT_INCOMPLETE, EXIT_OK
 from artlock.ops.registering import PushOptions, registrations_of
 from artlock.ops.sending import Delivery, Sender, State
 from artlock.ops.trackers import Trackers, chosen_targets, names_of_trackers
-from artlock.tracking.registry import NewParcel, ParcelKind
+from artlock.tracking.registry import NewParcel, ParcelKind, ParcelState
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -117,6 +117,9 @@ def push(project: Project, options: PushOptions | None = None) -> PushReport:
         names = {str(target.url): target.name for target in others}
         sender = Sender(outbox, trackers, names, runtime)
         deliveries += sender.send(frozenset(names), early=True)
+        if _queue_missing(outbox, planned.registrations, others, deliveries):
+            # Another push took them and sent them: they are found there.
+            deliveries += sender.send(frozenset(names), early=True)
         # What is due elsewhere goes too; it is no matter of this push if it does not.
         later = list(sender.send(early=False))
         return _report(outbox, [*deliveries, *later], frozenset(names))
@@ -178,11 +181,38 @@ def _queue(
     outbox.add(parcels, {one.digest: one.text for one in registrations})
 
 
+def _queue_missing(
+    outbox: Outbox,
+    registrations: Sequence[Registration],
+    targets: Sequence[Target],
+    deliveries: Sequence[Delivery],
+) -> bool:
+    """Queue again what is neither told of nor waits; tell whether there was any."""
+    told = {(delivery.tracker, delivery.digest) for delivery in deliveries}
+    waits = {(parcel.target, parcel.digest) for parcel in outbox.waiting()}
+    missing = False
+    for target in targets:
+        found = [
+            one
+            for one in registrations
+            if (target.name, one.digest) not in told
+            and (str(target.url), one.digest) not in waits
+        ]
+        _queue(outbox, found, [target])
+        missing = missing or bool(found)
+    return missing
+
+
 def _report(
     outbox: Outbox, deliveries: Sequence[Delivery], targets: frozenset[str] | None
 ) -> PushReport:
     left = tuple(outbox.waiting())
-    is_left = any(targets is None or parcel.target in targets for parcel in left)
+    # What was refused earlier is no matter of this push.
+    is_left = any(not delivery.state.is_done for delivery in deliveries) or any(
+        parcel.state is not ParcelState.DEAD
+        and (targets is None or parcel.target in targets)
+        for parcel in left
+    )
     return PushReport(
         deliveries=tuple(deliveries),
         waiting=left,

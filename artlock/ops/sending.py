@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 
 _LEASE_S = 900.0
 """How long a parcel is one process's; that of one that has ended is free at once."""
+_PATIENCE_S = 60.0
+"""How long one push waits for another that sends to the same tracker at this moment."""
+_LOOK_AGAIN_S = 0.2
 _FIRST_WAIT_S = 30.0
 _LONGEST_WAIT_S = 3600.0
 _INTERRUPTED = LastError(
@@ -108,6 +111,7 @@ class Sender:
         self._names = names
         self._runtime = runtime
         self._owner = f"{socket.gethostname()} {os.getpid()}"
+        self._patient_until_s = time.monotonic() + _PATIENCE_S
         self._failed: set[str] = set()
         """Trackers that did not answer: they are not asked again in this run."""
 
@@ -132,9 +136,24 @@ class Sender:
                 only=self._willing(targets),
                 early=early,
             )
-            if parcel is None:
+            if parcel is not None:
+                yield self._sent(parcel)
+            elif not self._others_send(targets):
                 return
-            yield self._sent(parcel)
+            else:
+                time.sleep(_LOOK_AGAIN_S)
+
+    def _others_send(self, targets: frozenset[str] | None) -> bool:
+        """Tell whether another process of this machine has something that is waited for."""
+        if time.monotonic() > self._patient_until_s:
+            return False
+        willing = self._willing(targets)
+        return any(
+            parcel.state is ParcelState.SENDING
+            and parcel.target in willing
+            and _is_running(parcel.owner)
+            for parcel in self._outbox.waiting()
+        )
 
     def _willing(self, targets: frozenset[str] | None) -> frozenset[str]:
         if targets is None:
@@ -241,16 +260,29 @@ class Sender:
 
 def _is_gone(owner: str) -> bool:
     """Tell whether the process that had a parcel has ended; of this machine only."""
+    pid = _pid_here(owner)
+    return pid is not None and not _runs(pid)
+
+
+def _is_running(owner: str) -> bool:
+    """Tell whether another process of this machine has a parcel, and runs."""
+    pid = _pid_here(owner)
+    return pid is not None and pid != os.getpid() and _runs(pid)
+
+
+def _pid_here(owner: str) -> int | None:
     host, _, pid = owner.rpartition(" ")
-    if host != socket.gethostname() or not pid.isdecimal() or int(pid) == os.getpid():
-        return False
+    return int(pid) if host == socket.gethostname() and pid.isdecimal() else None
+
+
+def _runs(pid: int) -> bool:
     try:
-        os.kill(int(pid), 0)
+        os.kill(pid, 0)
     except ProcessLookupError:
-        return True
+        return False
     except OSError:
-        return False  # it is somebody else's process, and it runs
-    return False
+        pass  # it is somebody else's process, and it runs
+    return True
 
 
 def _wait_s(attempts: int) -> float:

@@ -36,7 +36,7 @@ _COMMANDS = (
     "artlock push --run mlflow:7 --meta ticket=7 --allow-dirty --offline "
     "--to postgresql://127.0.0.1:1/none --json",
     "artlock push --outbox --dry-run --json; artlock push --drop 1; artlock push --drop 2",
-    "artlock sync --from project ../used --run eval-1",
+    "artlock sync --from project ../used --run eval-1 --json",
     "artlock versions --json; artlock lineage --json",
     "printf '[artifacts.more]\\nuri = \"labelbox://project/7\"\\n' >> artifacts.toml",
     "artlock pull project --force --json; git checkout -q artifacts.toml artifacts.lock",

@@ -8,12 +8,17 @@ import click
 
 from artlock.cli.options import command, option
 from artlock.cli.output import count, human_size
-from artlock.errors import EXIT_NO, EXIT_OK
+from artlock.cli.registering import full_ref, run_json
+from artlock.errors import EXIT_INCOMPLETE, EXIT_NO, EXIT_OK
 from artlock.model.settings import LinkMode
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from artlock.cli.options import Shell
     from artlock.cli.output import Output
+    from artlock.model.registration import Run
+    from artlock.ops.sending import Delivery
     from artlock.ops.sync import SyncOptions, SyncReport
 
 
@@ -76,12 +81,11 @@ def sync(
         link_mode=LinkMode(link_mode) if link_mode else None,
     )
     if ref is not None:
-        report = _registered(shell, ref, names, options, run)
-    elif run is not None and _is_typed("run"):  # ARTLOCK_RUN may be there for others
+        return _registered(shell, ref, names, options, run, check=check)
+    if run is not None and _is_typed("run"):  # ARTLOCK_RUN may be there for others
         message = "`--run` goes with `--from`"
         raise click.UsageError(message)
-    else:
-        report = make(shell.project(), names, options)
+    report = make(shell.project(), names, options)
     show_sync(shell.output, report, dry=check or dry_run)
     return EXIT_NO if check and not report.plan.is_empty else EXIT_OK
 
@@ -97,7 +101,9 @@ def _registered(
     places: tuple[str, ...],
     options: SyncOptions,
     run: str | None,
-) -> SyncReport:
+    *,
+    check: bool,
+) -> int:
     from artlock.ops.registered import sync_from  # noqa: PLC0415 - loads the registry
 
     if len(places) != 1 or options.groups:
@@ -112,21 +118,51 @@ def _registered(
         project=project,
         run=run,
     )
-    version = found.held.version
-    shell.output.say(f"{found.held.target.name}#{version.ref} ({version.digest})")
-    if found.run is not None and found.input is not None:
-        if found.input.state.is_done:
-            shell.output.say(f"recorded: run {found.run} used {version.ref}")
-        else:
-            shell.output.warn(
-                f"that run {found.run} used {version.ref} waits in the outbox; "
-                "`artlock push --outbox` sends it"
-            )
-    return found.sync
+    output, version, used = shell.output, found.held.version, found.input
+    registered = {
+        "tracker": found.held.target.name,
+        "ref": version.ref,
+        "digest": version.digest,
+        "run": None if found.run is None else run_json(found.run),
+        "recorded": None if used is None else str(used.state),
+    }
+    output.say(f"{full_ref(found.held.target.name, version)} ({version.digest})")
+    show_sync(output, found.sync, dry=not options.write, registered=registered)
+    if used is not None:
+        _show_input(output, found.run, used)
+    if used is not None and used.error is not None:
+        return EXIT_INCOMPLETE
+    return EXIT_NO if check and not found.sync.plan.is_empty else EXIT_OK
 
 
-def show_sync(output: Output, report: SyncReport, *, dry: bool) -> None:
-    """Print what a sync did, or would do."""
+def _show_input(output: Output, run: Run | None, used: Delivery) -> None:
+    what = f"run {run} used {used.version.ref if used.version else used.name}"
+    if used.error is not None:
+        output.failure(used.error)
+    if used.state.is_done:
+        output.say(f"recorded: {what}")
+    elif used.error is None:
+        output.warn(f"that {what} waits in the outbox")
+        output.say("hint: `artlock push --outbox` sends it")
+    else:
+        output.warn(f"that {what} is not recorded; the files are there")
+
+
+def show_sync(
+    output: Output,
+    report: SyncReport,
+    *,
+    dry: bool,
+    registered: Mapping[str, object] | None = None,
+) -> None:
+    """Print what a sync did, or would do.
+
+    Args:
+        output: Where.
+        report: Of the sync.
+        dry: Whether nothing was written.
+        registered: The registered version that was synced, for ``--json``.
+    """
     plan = report.plan
     output.document(
         "sync",
@@ -146,6 +182,7 @@ def show_sync(output: Output, report: SyncReport, *, dry: bool) -> None:
             "bytes_to_fetch": report.download.size,
             "requests": report.download.requests,
             "dry_run": dry,
+            "registered": registered,
         },
     )
     links = f", {count(report.links, 'link')} not downloaded" if report.links else ""
