@@ -1,0 +1,378 @@
+"""Run W&B's client for one call, by settings that are the user's alone, and end it.
+
+Its library has one state for a process: one service that it starts, one login, one set of
+settings from ``WANDB_…``. So a call takes all of it and gives all of it back: the service
+is gone when the call is over, and what was changed in this process is as it was.
+
+The settings file ``wandb/settings`` of a working directory is not read: it comes with a
+repository, and could send the user's key elsewhere.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+import warnings
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import msgspec
+
+from artlock.errors import (
+    ArtlockError,
+    ConfigError,
+    TrackerDeniedError,
+    TrackerUnavailableError,
+)
+from artlock.model.secrets import secrets_of
+from artlock.tracking.wandb.failures import translate
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import ModuleType
+
+    from artlock.tracking.base import TrackerContext
+
+_KEPT = frozenset(
+    {
+        "WANDB_API_KEY",
+        "WANDB_APP_URL",
+        "WANDB_BASE_URL",
+        "WANDB_CONFIG_DIR",
+        "WANDB_CREDENTIALS_FILE",
+        "WANDB_IDENTITY_TOKEN_FILE",
+        "WANDB_INSECURE_DISABLE_SSL",
+        "WANDB__EXTRA_HTTP_HEADERS",
+        "WANDB_X_EXTRA_HTTP_HEADERS",
+        "WANDB__PROXIES",
+    }
+)
+"""What of W&B's variables holds: where the server is, and who the user is. The others say
+how a training is recorded, which a push is not."""
+_RETRIES = 2
+_RETRY_WAIT_S = 2.0
+_REQUEST_S = 20.0
+_FAREWELL_S = 5.0
+"""How long the service may take to end after something went wrong."""
+
+_process_mutex = threading.Lock()
+"""W&B's client has one state for a process; a second one would take it for its own."""
+
+
+class Address(msgspec.Struct, frozen=True, kw_only=True):
+    """A project of W&B.
+
+    Attributes:
+        url: As the user wrote it; for messages.
+    """
+
+    url: str
+    entity: str
+    project: str
+
+    def path(self, name: str) -> str:
+        """Return how W&B names something of the project."""
+        return f"{self.entity}/{self.project}/{name}"
+
+
+class Folders(msgspec.Struct, frozen=True, kw_only=True):
+    """Where W&B's client writes; all absolute.
+
+    Attributes:
+        runs: Has ``wandb/`` with a folder for each run.
+        data: Has ``artifacts/staging``, with the files that are to be sent.
+        cache: What may be lost.
+    """
+
+    runs: Path
+    data: Path
+    cache: Path
+
+    @classmethod
+    def within(cls, folder: Path) -> Folders:
+        """Return folders below one that is removed with all that is in it."""
+        return cls(runs=folder / "runs", data=folder / "data", cache=folder / "cache")
+
+
+class Client:
+    """W&B's client within ``open_client``; to be used by one thread.
+
+    Attributes:
+        wandb: The library; ``Any`` because it leaves no more of its types to callers.
+        pages: Where W&B's pages are, with a slash at the end.
+    """
+
+    def __init__(
+        self, wandb: ModuleType, address: Address, *, pages: str, ends: float
+    ) -> None:
+        self.wandb: Any = wandb
+        self.pages = pages
+        self._address = address
+        self._ends = ends
+        self._api: Any = None
+
+    @property
+    def left_s(self) -> float:
+        """Seconds until the call has to be over; never quite none."""
+        return max(0.1, self._ends - time.monotonic())
+
+    @property
+    def api(self) -> Any:  # noqa: ANN401 - W&B's, which is untyped here
+        """The public API, with the login checked."""
+        if self._api is None:
+            self._api = self.wandb.Api(timeout=max(1, int(min(_REQUEST_S, self.left_s))))
+        return self._api
+
+    def start_run(self, run_id: str | None, *, job: str, offline: bool) -> Any:  # noqa: ANN401 - see ``api``
+        """Start a run, which says nothing of this machine."""
+        return self.wandb.init(
+            entity=self._address.entity,
+            project=self._address.project,
+            id=run_id,
+            job_type=job,
+            name=job if run_id is None else None,
+            mode="offline" if offline else "online",
+            reinit="create_new",
+        )
+
+
+@contextmanager
+def open_client(
+    address: Address, context: TrackerContext, folders: Folders, *, offline: bool = False
+) -> Iterator[Client]:
+    """Yield W&B's client; when the block ends its service has ended too.
+
+    What the library raises inside of the block leaves it as a ``TrackingError``.
+
+    Raises:
+        TrackerUnavailableError: Nobody answered, or not in ``context.deadline_s``.
+        TrackerDeniedError: There is no login, or it was refused.
+        ConfigError: The process itself uses W&B's client now.
+    """
+    secrets = secrets_of(context.environ)
+    ends = time.monotonic() + context.deadline_s
+    if not _process_mutex.acquire(timeout=context.deadline_s):
+        message = f"`{address.url}` waits for another call of W&B's client in this process"
+        raise TrackerUnavailableError(message, tracker=address.url)
+    service = None
+    try:
+        with _environment(context, folders, offline=offline), _hooks_restored():
+            service = _Service(address)
+            with service.running(ends):
+                try:
+                    wandb = _imported()
+                    service.refuse_if_used()
+                    settings = _settings(wandb, folders, offline=offline)
+                    if not offline:
+                        _check_login(settings, context, address)
+                    wandb.setup(settings=settings)
+                    pages = f"{settings.app_url.rstrip('/')}/"
+                    yield Client(wandb, address, pages=pages, ends=ends)
+                except ArtlockError:
+                    raise
+                except (Exception, SystemExit) as error:
+                    if service.is_late:
+                        _refuse_late(address, context, error)
+                    failure = translate(error, address.url, secrets)
+                    raise failure from error
+    finally:
+        _process_mutex.release()
+
+
+def _refuse_late(address: Address, context: TrackerContext, error: BaseException) -> NoReturn:
+    message = f"`{address.url}` gave no answer within {context.deadline_s:g} s"
+    raise TrackerUnavailableError(
+        message, tracker=address.url, hint="push again later"
+    ) from error
+
+
+def _imported() -> ModuleType:
+    with warnings.catch_warnings():
+        # What its dependencies say of each other while they load is nothing for the user.
+        warnings.simplefilter("ignore")
+        import wandb  # noqa: PLC0415 - takes seconds
+        import wandb.sdk.artifacts.artifact_manifest_entry  # noqa: PLC0415 - see above
+    return wandb
+
+
+def _settings(wandb: Any, folders: Folders, *, offline: bool) -> Any:  # noqa: ANN401 - W&B's
+    """Return settings in which nothing is left to a file of the working directory.
+
+    W&B reads that file before the settings that it is given, and takes from these what was
+    set: so all of them are set here, from defaults, the user's own file and environment.
+    """
+    own = wandb.Settings(root_dir=str(folders.runs))
+    folder = os.environ.get("WANDB_CONFIG_DIR", "~/.config/wandb")
+    own.settings_system = str(Path(folder).expanduser() / "settings")
+    own.update_from_system_settings()
+    own.update_from_env_vars(dict(os.environ))
+    chosen = {
+        "console": "off",
+        "disable_code": True,
+        "disable_git": True,
+        "disable_job_creation": True,
+        "host": "",
+        "login_timeout": 1.0,
+        "init_timeout": _REQUEST_S,
+        "mode": "offline" if offline else "online",
+        "program": "artlock",
+        "quiet": True,
+        "root_dir": str(folders.runs),
+        "save_code": False,
+        "silent": True,
+        "x_disable_machine_info": True,
+        "x_disable_meta": True,
+        "x_disable_stats": True,
+        "x_executable": "artlock",
+        "x_save_requirements": False,
+        "x_file_stream_retry_max": _RETRIES,
+        "x_file_stream_retry_wait_max_seconds": _RETRY_WAIT_S,
+        "x_file_stream_timeout_seconds": _REQUEST_S,
+        "x_file_transfer_retry_max": _RETRIES,
+        "x_file_transfer_retry_wait_max_seconds": _RETRY_WAIT_S,
+        "x_graphql_retry_max": _RETRIES,
+        "x_graphql_retry_wait_max_seconds": _RETRY_WAIT_S,
+        "x_graphql_timeout_seconds": _REQUEST_S,
+    }
+    fields = type(own).model_fields
+    for name in fields:
+        setattr(own, name, chosen[name] if name in chosen else getattr(own, name))
+    return own
+
+
+def _check_login(settings: Any, context: TrackerContext, address: Address) -> None:  # noqa: ANN401 - W&B's
+    # W&B's client would ask on a terminal, and wait.
+    from wandb.sdk.lib.wbauth import read_netrc_auth  # noqa: PLC0415 - see ``_imported``
+
+    environ = context.environ
+    if environ.get("WANDB_API_KEY") or environ.get("WANDB_IDENTITY_TOKEN_FILE"):
+        return
+    if settings.api_key or read_netrc_auth(host=settings.base_url):
+        return
+    message = f"`{address.url}` needs a login, and there is none for W&B's server"
+    hint = "set `WANDB_API_KEY`, or run `wandb login`"
+    raise TrackerDeniedError(message, tracker=address.url, hint=hint)
+
+
+@contextmanager
+def _environment(
+    context: TrackerContext, folders: Folders, *, offline: bool
+) -> Iterator[None]:
+    """Give the process W&B's variables of the context, and put back what was there."""
+    for folder in (folders.runs, folders.data, folders.cache):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            message = f"`{folder}`, for W&B's client, cannot be made: {error.strerror}"
+            raise ConfigError(message) from error
+    own = {
+        "WANDB_DIR": str(folders.runs),
+        "WANDB_DATA_DIR": str(folders.data),
+        "WANDB_CACHE_DIR": str(folders.cache),
+        "WANDB_ARTIFACT_DIR": str(folders.cache / "artifacts"),
+        "WANDB_MODE": "offline" if offline else "online",
+        "WANDB_SILENT": "true",
+        "WANDB_QUIET": "true",
+        "WANDB_ERROR_REPORTING": "false",
+    }
+    kept = {name: text for name, text in context.environ.items() if name in _KEPT}
+    before = {n: t for n, t in os.environ.items() if n.startswith("WANDB_")}
+    try:
+        _set_wandb_variables(kept | own)
+        yield
+    finally:
+        _set_wandb_variables(before)
+
+
+def _set_wandb_variables(wanted: dict[str, str]) -> None:
+    for name in [name for name in os.environ if name.startswith("WANDB_")]:
+        if name not in wanted:
+            del os.environ[name]
+    os.environ.update(wanted)
+
+
+@contextmanager
+def _hooks_restored() -> Iterator[None]:
+    # W&B's client puts functions of its own there when its service starts, and leaves them.
+    leave, report = sys.exit, sys.excepthook
+    try:
+        yield
+    finally:
+        sys.exit, sys.excepthook = leave, report
+
+
+class _Service:
+    """The process that W&B's client starts: bounded in time, and ended for certain."""
+
+    def __init__(self, address: Address) -> None:
+        self._address = address
+        self._is_ours = True
+        self.is_late = False
+
+    def refuse_if_used(self) -> None:
+        """Refuse to end what somebody else has begun.
+
+        Raises:
+            ConfigError: This process records a run of its own, or did.
+        """
+        from wandb.sdk import wandb_setup  # noqa: PLC0415 - see ``_imported``
+
+        if wandb_setup._singleton is not None:  # noqa: SLF001 - nothing else tells
+            self._is_ours = False
+            message = f"`{self._address.url}`: this process uses W&B's client itself"
+            hint = "run artlock as a command, or call `wandb.teardown()` before"
+            raise ConfigError(message, hint=hint)
+
+    @contextmanager
+    def running(self, ends: float) -> Iterator[None]:
+        """End the service with the block; at ``ends`` at the latest, which it is late."""
+        alarm = threading.Timer(max(0.1, ends - time.monotonic()), self._kill_late)
+        alarm.daemon = True
+        alarm.start()
+        try:
+            yield
+        except BaseException:
+            self._end(_FAREWELL_S)
+            raise
+        else:
+            self._end(max(_FAREWELL_S, ends - time.monotonic()))
+        finally:
+            alarm.cancel()
+
+    def _end(self, within_s: float) -> None:
+        if not self._is_ours or "wandb" not in sys.modules:
+            return
+        process = self._process()
+        impatience = threading.Timer(within_s, _kill, (process,))
+        impatience.daemon = True
+        impatience.start()
+        try:
+            # It ends the whole program if its service did not end well. All that counts
+            # was read back by now, or has failed already.
+            with suppress(Exception, SystemExit):
+                sys.modules["wandb"].teardown()
+        finally:
+            impatience.cancel()
+            _kill(process)
+
+    def _kill_late(self) -> None:
+        self.is_late = True
+        _kill(self._process())
+
+    def _process(self) -> Any:  # noqa: ANN401 - a `Popen` that this library may not name
+        """Return the service's process, or ``None`` if none was started."""
+        setup = sys.modules.get("wandb.sdk.wandb_setup")
+        connection = getattr(getattr(setup, "_singleton", None), "_connection", None)
+        return getattr(getattr(connection, "_proc", None), "_process", None)
+
+
+def _kill(process: Any) -> None:  # noqa: ANN401 - as in ``_Service._process``
+    """End a process for certain, and collect it; no matter if it has ended."""
+    if process is not None:
+        if process.poll() is None:
+            process.kill()  # it does not heed SIGTERM
+        process.wait()
+
