@@ -16,6 +16,7 @@ from artlock.tracking.wandb.plan import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from artlock.model.registration import Registration
     from artlock.tracking.wandb.plan import Entry
@@ -40,8 +41,14 @@ class Built(msgspec.Struct, frozen=True, kw_only=True):
     warnings: tuple[str, ...]
 
 
-def build(wandb: Any, registration: Registration) -> Built:  # noqa: ANN401 - W&B's library
-    """Return the artifact of a registration; its limits were checked."""
+def build(wandb: Any, registration: Registration, scratch: Path) -> Built:  # noqa: ANN401 - W&B's library
+    """Return the artifact of a registration; its limits were checked.
+
+    Args:
+        wandb: W&B's library.
+        registration: What to make it of.
+        scratch: A folder, from which W&B copies the lockfile into one of its own.
+    """
     artifact = wandb.Artifact(
         registration.name, type=TYPE, metadata=metadata_of(registration)
     )
@@ -53,8 +60,11 @@ def build(wandb: Any, registration: Registration) -> Built:  # noqa: ANN401 - W&
         if entry.link:
             links[entry.link] = links.get(entry.link, 0) + 1
         (add or _add_plainly)(artifact, entry)
-    with artifact.new_file(LOCK_PATH, mode="wb") as file:
-        file.write(registration.text)
+    # Not by W&B's `new_file`, which leaves its file to the garbage collector.
+    lockfile = scratch / "artifacts.lock"
+    lockfile.write_bytes(registration.text)
+    artifact.add_file(str(lockfile), name=LOCK_PATH)
+    lockfile.unlink()
     if add is None:
         return Built(artifact=artifact, links=rows, warnings=(_NO_PINS,))
     return Built(

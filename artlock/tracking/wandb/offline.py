@@ -111,7 +111,7 @@ class OfflineWandb:
         with open_client(
             self._address, self._context, self._folders, offline=True
         ) as client:
-            built = build(client.wandb, registration)
+            built = build(client.wandb, registration, self._context.scratch)
             run = client.start_run(run_id, job=_JOB, offline=True)
             run.log_artifact(
                 built.artifact,

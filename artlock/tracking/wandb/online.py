@@ -60,7 +60,7 @@ class OnlineWandb:
             if found is not None:
                 self._attach(found, registration)
                 return Outcome(version=self._read_back(client, found), created=False)
-            built = build(client.wandb, registration)
+            built = build(client.wandb, registration, self._context.scratch)
             run = client.start_run(None, job=_JOB, offline=False)
             labels = registration.labels
             label = label_of(registration.digest)
