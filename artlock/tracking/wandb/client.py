@@ -57,6 +57,7 @@ _RETRY_WAIT_S = 2.0
 _REQUEST_S = 20.0
 _FAREWELL_S = 5.0
 """How long the service may take to end after something went wrong."""
+_LEAST_FAREWELL_S = 1.0
 
 _process_mutex = threading.Lock()
 """W&B's client has one state for a process; a second one would take it for its own."""
@@ -106,18 +107,18 @@ class Client:
     """
 
     def __init__(
-        self, wandb: ModuleType, address: Address, *, pages: str, ends: float
+        self, wandb: ModuleType, address: Address, service: _Service, *, pages: str
     ) -> None:
         self.wandb: Any = wandb
         self.pages = pages
         self._address = address
-        self._ends = ends
+        self._service = service
         self._api: Any = None
 
     @property
     def left_s(self) -> float:
         """Seconds until the call has to be over; never quite none."""
-        return max(0.1, self._ends - time.monotonic())
+        return self._service.left_s
 
     @property
     def api(self) -> Any:  # noqa: ANN401 - W&B's, which is untyped here
@@ -127,8 +128,11 @@ class Client:
         return self._api
 
     def start_run(self, run_id: str | None, *, job: str, offline: bool) -> Any:  # noqa: ANN401 - see ``api``
-        """Start a run, which says nothing of this machine."""
-        return self.wandb.init(
+        """Start a run, which says nothing of this machine.
+
+        If nobody finishes it, it has failed when the client ends.
+        """
+        run = self.wandb.init(
             entity=self._address.entity,
             project=self._address.project,
             id=run_id,
@@ -137,6 +141,8 @@ class Client:
             mode="offline" if offline else "online",
             reinit="create_new",
         )
+        self._service.runs.append(run)
+        return run
 
 
 @contextmanager
@@ -153,15 +159,13 @@ def open_client(
         ConfigError: The process itself uses W&B's client now.
     """
     secrets = secrets_of(context.environ)
-    ends = time.monotonic() + context.deadline_s
+    service = _Service(address, time.monotonic() + context.deadline_s)
     if not _process_mutex.acquire(timeout=context.deadline_s):
         message = f"`{address.url}` waits for another call of W&B's client in this process"
         raise TrackerUnavailableError(message, tracker=address.url)
-    service = None
     try:
         with _environment(context, folders, offline=offline), _hooks_restored():
-            service = _Service(address)
-            with service.running(ends):
+            with service.running():
                 try:
                     wandb = _imported()
                     service.refuse_if_used()
@@ -170,7 +174,7 @@ def open_client(
                         _check_login(settings, context, address)
                     wandb.setup(settings=settings)
                     pages = f"{settings.app_url.rstrip('/')}/"
-                    yield Client(wandb, address, pages=pages, ends=ends)
+                    yield Client(wandb, address, service, pages=pages)
                 except ArtlockError:
                     raise
                 except (Exception, SystemExit) as error:
@@ -307,10 +311,17 @@ def _hooks_restored() -> Iterator[None]:
 class _Service:
     """The process that W&B's client starts: bounded in time, and ended for certain."""
 
-    def __init__(self, address: Address) -> None:
+    def __init__(self, address: Address, ends: float) -> None:
         self._address = address
+        self._ends = ends
         self._is_ours = True
         self.is_late = False
+        self.runs: list[Any] = []
+
+    @property
+    def left_s(self) -> float:
+        """Seconds until the call has to be over; never quite none."""
+        return max(0.1, self._ends - time.monotonic())
 
     def refuse_if_used(self) -> None:
         """Refuse to end what somebody else has begun.
@@ -327,18 +338,18 @@ class _Service:
             raise ConfigError(message, hint=hint)
 
     @contextmanager
-    def running(self, ends: float) -> Iterator[None]:
-        """End the service with the block; at ``ends`` at the latest, which it is late."""
-        alarm = threading.Timer(max(0.1, ends - time.monotonic()), self._kill_late)
+    def running(self) -> Iterator[None]:
+        """End the service with the block, or when the time is over: then it is late."""
+        alarm = threading.Timer(self.left_s, self._kill_late)
         alarm.daemon = True
         alarm.start()
         try:
             yield
         except BaseException:
-            self._end(_FAREWELL_S)
+            self._end(min(_FAREWELL_S, max(_LEAST_FAREWELL_S, self.left_s)))
             raise
         else:
-            self._end(max(_FAREWELL_S, ends - time.monotonic()))
+            self._end(max(_FAREWELL_S, self.left_s))
         finally:
             alarm.cancel()
 
@@ -350,8 +361,12 @@ class _Service:
         impatience.daemon = True
         impatience.start()
         try:
-            # It ends the whole program if its service did not end well. All that counts
-            # was read back by now, or has failed already.
+            # All that counts was read back by now, or has failed already. A run has threads
+            # that would complain if the service went first; and the library ends the whole
+            # program if its service did not end well.
+            for run in self.runs:
+                with suppress(Exception, SystemExit):
+                    run.finish(exit_code=1)
             with suppress(Exception, SystemExit):
                 sys.modules["wandb"].teardown()
         finally:

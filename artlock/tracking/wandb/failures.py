@@ -30,10 +30,15 @@ _LATER = frozenset({408, 409, 425, 429})
 _REFUSED = frozenset({400, 413, 414, 422})
 _NO_ANSWER = re.compile(
     r"timed? ?out|timeout|connection|not running|abandoned|unreachable|no such host"
-    r"|refused|reset by peer|deadline|EOF",
+    r"|connect: |reset by peer|deadline|EOF|uploads .*failed",
     re.IGNORECASE,
 )
-_PERMISSION = re.compile(r"permission|unauthori[sz]ed|forbidden|api key|log ?in", re.IGNORECASE)
+_NOT_JSON = re.compile(r"invalid character|not valid JSON|JSONDecodeError", re.IGNORECASE)
+_PERMISSION = re.compile(
+    r"permission|unauthori[sz]ed|forbidden|api key|log ?in"
+    r"|entity \S+ not found|project \S+ not found",
+    re.IGNORECASE,
+)
 _MOST = 300
 """Characters of a message; a page of HTML does not help."""
 _SERVER_ERROR = 500
@@ -68,10 +73,14 @@ def _kind(
         return TrackerUnavailableError, "cannot answer now", "push again later"
     if status is not None:
         return TrackingError, "answered with an error", None
-    if named & {"AuthenticationError", "UsageError"}:
-        return TrackerDeniedError, "has no valid login", login
+    if _NOT_JSON.search(text):
+        # A page of a proxy, or of somebody who repairs the server.
+        return TrackerUnavailableError, "answered what is not W&B's", "push again later"
+    # Before the next: W&B's client raises an `AuthenticationError` for a dead network too.
     if _NO_ANSWER.search(text) or named & {"WaitTimeoutError", "TimeoutError", "OSError"}:
         return TrackerUnavailableError, "gave no answer", "push again later"
+    if named & {"AuthenticationError", "UsageError"}:
+        return TrackerDeniedError, "has no valid login", login
     if _PERMISSION.search(text):
         return TrackerDeniedError, "refused", login
     return TrackingError, "failed", None
