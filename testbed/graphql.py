@@ -80,9 +80,7 @@ class Operation:
         for field in self._fields(node, selections):
             value = node.get(field.name)
             if callable(value):
-                value = value(
-                    {name: self._value(given) for name, given in field.arguments}
-                )
+                value = value({name: self._value(given) for name, given in field.arguments})
             result[field.key] = self._completed(value, field.selections)
         return result
 
@@ -244,18 +242,18 @@ class _Reader:
             yield name, self._value()
 
     def _value(self) -> Value:
-        token = self.next()
-        if token == "$":
+        word = self.next()
+        if word == "$":
             return _Variable(name=self.next())
-        if token == "{":
+        if word == "{":
             return dict(self._pairs("}"))
-        if token == "[":
+        if word == "[":
             values = []
             while not self._took("]"):
                 values.append(self._value())
             return values
-        if token.startswith('"'):
-            return token[1:-1].encode().decode("unicode_escape")
-        if re.fullmatch(r"-?\d+", token):
-            return int(token)
-        return _WORDS.get(token, token)
+        if word.startswith('"'):
+            return word[1:-1].encode().decode("unicode_escape")
+        if re.fullmatch(r"-?\d+", word):
+            return int(word)
+        return _WORDS.get(word, word)

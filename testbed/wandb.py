@@ -7,10 +7,12 @@ nothing, what is here is a guess, and marked so.
 """
 
 import base64
+import hashlib
 import json
 import secrets
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -104,6 +106,7 @@ class WandbServer(RecordingServer):
         self._artifacts: dict[str, _Artifact] = {}
         self._stored: dict[str, bytes] = {}
         self._failures: list[Failure] = []
+        self._gathering: tuple[str, threading.Barrier] | None = None
         self.operations: list[tuple[str, Mapping[str, Value]]] = []
         self.bodies: list[bytes] = []
         self.entities = {"team"}
@@ -117,6 +120,11 @@ class WandbServer(RecordingServer):
         """Let some requests fail from now on."""
         with self._mutex:
             self._failures.append(failure)
+
+    def gather(self, operation: str, count: int) -> None:
+        """Let the next requests of an operation wait until there are so many."""
+        with self._mutex:
+            self._gathering = operation, threading.Barrier(count)
 
     def heal(self) -> None:
         """Answer everything again."""
@@ -132,6 +140,24 @@ class WandbServer(RecordingServer):
         """Let there be a run, as a training of somebody would make it."""
         with self._mutex:
             self._run(self._project(entity, project), run)
+
+    def add_version(self, entity: str, project: str, name: str, metadata: Value) -> None:
+        """Let there be one more version of a name, as somebody's own script makes it."""
+        with self._mutex:
+            collection = self._project(entity, project).collections[name]
+            version = _Artifact(
+                id=f"artifact-{secrets.token_hex(6)}",
+                collection=collection,
+                digest=secrets.token_hex(16),
+                metadata=json.dumps(metadata),
+                description=None,
+                created_by="",
+                state="COMMITTED",
+                index=len(_finished(collection)),
+            )
+            collection.versions.append(version)
+            collection.aliases[_LATEST] = version
+            self._artifacts[version.id] = version
 
     def runs(self, entity: str, project: str) -> Mapping[str, str]:
         """Return the runs of a project with their states."""
@@ -158,6 +184,9 @@ class WandbServer(RecordingServer):
             operation = parse(request["query"], request.get("variables") or {})
             with self._mutex:
                 self.operations.append((operation.name, operation.variables))
+        if operation and self._gathering and operation.name == self._gathering[0]:
+            with suppress(threading.BrokenBarrierError):  # then they come one by one
+                self._gathering[1].wait(timeout=10)
         failure = self._failure(operation.name if operation else parts[0])
         if failure is not None:
             exchange.stopping.wait(failure.seconds)
@@ -414,9 +443,7 @@ class WandbServer(RecordingServer):
             and {"file": {"directUrl": self._download(version.manifest)}},
             "createdBy": self._run_node(project, version.created_by),
             "usedBy": {
-                "edges": [
-                    {"node": self._run_node(project, run)} for run in version.used_by
-                ]
+                "edges": [{"node": self._run_node(project, run)} for run in version.used_by]
             },
             "filesByManifestEntries": lambda a: _connection(
                 [
@@ -654,9 +681,8 @@ def _connection(edges: list[_Node], arguments: Arguments) -> _Node:
 
 def _hex(digest: str) -> str:
     """Return an MD5 in hex, in whichever of the two forms it came."""
-    if len(digest) == 32:
-        return digest
-    return base64.b64decode(digest).hex()
+    is_hex = len(digest) == hashlib.md5(usedforsecurity=False).digest_size * 2
+    return digest if is_hex else base64.b64decode(digest).hex()
 
 
 def _reply(

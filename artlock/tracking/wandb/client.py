@@ -164,29 +164,34 @@ def open_client(
         message = f"`{address.url}` waits for another call of W&B's client in this process"
         raise TrackerUnavailableError(message, tracker=address.url)
     try:
-        with _environment(context, folders, offline=offline), _hooks_restored():
-            with service.running():
-                try:
-                    wandb = _imported()
-                    service.refuse_if_used()
-                    settings = _settings(wandb, folders, offline=offline)
-                    if not offline:
-                        _check_login(settings, context, address)
-                    wandb.setup(settings=settings)
-                    pages = f"{settings.app_url.rstrip('/')}/"
-                    yield Client(wandb, address, service, pages=pages)
-                except ArtlockError:
-                    raise
-                except (Exception, SystemExit) as error:
-                    if service.is_late:
-                        _refuse_late(address, context, error)
-                    failure = translate(error, address.url, secrets)
-                    raise failure from error
+        with (
+            _environment(context, folders, offline=offline),
+            _hooks_restored(),
+            service.running(),
+        ):
+            try:
+                wandb = _imported()
+                service.begin()
+                settings = _settings(wandb, folders, offline=offline)
+                if not offline:
+                    _check_login(settings, context, address)
+                wandb.setup(settings=settings)
+                pages = f"{settings.app_url.rstrip('/')}/"
+                yield Client(wandb, address, service, pages=pages)
+            except ArtlockError:
+                raise
+            except (Exception, SystemExit) as error:
+                if service.is_late:
+                    _refuse_late(address, context, error)
+                failure = translate(error, address.url, secrets)
+                raise failure from error
     finally:
         _process_mutex.release()
 
 
-def _refuse_late(address: Address, context: TrackerContext, error: BaseException) -> NoReturn:
+def _refuse_late(
+    address: Address, context: TrackerContext, error: BaseException
+) -> NoReturn:
     message = f"`{address.url}` gave no answer within {context.deadline_s:g} s"
     raise TrackerUnavailableError(
         message, tracker=address.url, hint="push again later"
@@ -314,7 +319,8 @@ class _Service:
     def __init__(self, address: Address, ends: float) -> None:
         self._address = address
         self._ends = ends
-        self._is_ours = True
+        self._setup: Any = None
+        self._aside: Any = None
         self.is_late = False
         self.runs: list[Any] = []
 
@@ -323,19 +329,23 @@ class _Service:
         """Seconds until the call has to be over; never quite none."""
         return max(0.1, self._ends - time.monotonic())
 
-    def refuse_if_used(self) -> None:
-        """Refuse to end what somebody else has begun.
+    def begin(self) -> None:
+        """Take the library for this call.
 
         Raises:
-            ConfigError: This process records a run of its own, or did.
+            ConfigError: This process records a run of its own, or did; its service is not
+                for this, and not to be ended.
         """
         from wandb.sdk import wandb_setup  # noqa: PLC0415 - see ``_imported``
 
-        if wandb_setup._singleton is not None:  # noqa: SLF001 - nothing else tells
-            self._is_ours = False
+        before = wandb_setup._singleton  # noqa: SLF001 - nothing else tells
+        if getattr(before, "_connection", None) is not None:
             message = f"`{self._address.url}`: this process uses W&B's client itself"
             hint = "run artlock as a command, or call `wandb.teardown()` before"
             raise ConfigError(message, hint=hint)
+        # Somebody's settings, without a service: they are put aside.
+        self._setup, self._aside = wandb_setup, before
+        wandb_setup._singleton = None  # noqa: SLF001 - as above
 
     @contextmanager
     def running(self) -> Iterator[None]:
@@ -354,7 +364,7 @@ class _Service:
             alarm.cancel()
 
     def _end(self, within_s: float) -> None:
-        if not self._is_ours or "wandb" not in sys.modules:
+        if self._setup is None:
             return
         process = self._process()
         impatience = threading.Timer(within_s, _kill, (process,))
@@ -368,10 +378,11 @@ class _Service:
                 with suppress(Exception, SystemExit):
                     run.finish(exit_code=1)
             with suppress(Exception, SystemExit):
-                sys.modules["wandb"].teardown()
+                self._setup.teardown()
         finally:
             impatience.cancel()
             _kill(process)
+            self._setup._singleton = self._aside  # noqa: SLF001 - as in ``begin``
 
     def _kill_late(self) -> None:
         self.is_late = True
@@ -379,8 +390,8 @@ class _Service:
 
     def _process(self) -> Any:  # noqa: ANN401 - a `Popen` that this library may not name
         """Return the service's process, or ``None`` if none was started."""
-        setup = sys.modules.get("wandb.sdk.wandb_setup")
-        connection = getattr(getattr(setup, "_singleton", None), "_connection", None)
+        singleton = getattr(self._setup, "_singleton", None)
+        connection = getattr(singleton, "_connection", None)
         return getattr(getattr(connection, "_proc", None), "_process", None)
 
 
@@ -390,4 +401,3 @@ def _kill(process: Any) -> None:  # noqa: ANN401 - as in ``_Service._process``
         if process.poll() is None:
             process.kill()  # it does not heed SIGTERM
         process.wait()
-

@@ -10,7 +10,7 @@
             artlock/artifacts/staging/      the files that the run sends, unless
                                             WANDB_DATA_DIR says where
 
-A run is named after its project, name and digest: so it is found again, and not written twice.
+A run is named after its project, name and digest: so it is found again, and written once.
 """
 
 from __future__ import annotations
@@ -142,9 +142,7 @@ class OfflineWandb:
         """Return the folders of a run; those of a push that was killed are among them."""
         return set((self._folders.runs / "wandb").glob(f"offline-run-*-{run_id}"))
 
-    def _written(
-        self, run_id: str, registration: Registration
-    ) -> tuple[Path, Note] | None:
+    def _written(self, run_id: str, registration: Registration) -> tuple[Path, Note] | None:
         for folder in sorted(self._runs(run_id)):
             try:
                 note = msgspec.json.decode((folder / _NOTE).read_bytes(), type=Note)

@@ -114,7 +114,9 @@ class OnlineWandb:
         if not (aliases or tags or meta):
             return
         if len({**found.metadata, **meta}) > MAX_METADATA:
-            message = f"`{registration.name}` would have more than {MAX_METADATA} keys of metadata"
+            message = (
+                f"`{registration.name}` would have over {MAX_METADATA} keys of metadata"
+            )
             raise RegistrationRefusedError(message, tracker=self._address.url)
         found.aliases = [*found.aliases, *aliases]
         found.tags = [*found.tags, *tags]
@@ -187,7 +189,7 @@ class OnlineWandb:
         return bytes(body)
 
     def record_input(self, version: TrackerVersion, run: Run) -> None:
-        """See ``Tracker.record_input``; a run that nobody knows is made, if a person named it."""
+        """See ``Tracker.record_input``; a run that only a person named is made."""
         if not run.id or _NOT_IN_RUN_IDS & set(run.id):
             message = f"`{run.id}` cannot be the id of a run with W&B"
             raise RegistrationRefusedError(message, tracker=self._address.url)
@@ -256,7 +258,9 @@ class OnlineWandb:
     def _first_of_each(self, client: Client, name: str) -> list[TrackerVersion]:
         """Return the first version of each digest: two that pushed at once left two."""
         found: dict[str, TrackerVersion] = {}
-        versions = (self._seen(client, one).as_version() for one in self._listed(client, name))
+        versions = (
+            self._seen(client, one).as_version() for one in self._listed(client, name)
+        )
         for version in sorted(versions, key=lambda v: v.number):
             found.setdefault(version.digest, version)
         return list(found.values())
@@ -301,4 +305,6 @@ def _used_by(artifact: Any) -> list[str]:  # noqa: ANN401 - W&B's artifact
 def _missing(ref: Ref, address: Address) -> RefNotFoundError:
     plain = str(Ref(name=ref.name, number=ref.number, alias=ref.alias))
     message = f"`{address.url}` has no `{plain}`"
-    return RefNotFoundError(message, ref=plain, hint="`artlock versions` lists what is there")
+    return RefNotFoundError(
+        message, ref=plain, hint="`artlock versions` lists what is there"
+    )
