@@ -542,7 +542,7 @@ class WandbServer(RecordingServer):
             version.files[base64.b64encode(bytes.fromhex(_hex(one["md5"]))).decode()] = (
                 token
             )
-            node = {
+            node: _Node = {
                 "storagePath": f"stored/{token}",
                 "uploadUrl": url,
                 "uploadHeaders": [],

@@ -16,6 +16,7 @@ from typing import Any
 
 from wandb.proto import wandb_internal_pb2
 
+_MESSAGES: Any = wandb_internal_pb2  # its types are made when it is imported
 _HEADER = b":W&B\xe1\xbe\x00"
 _BLOCK = 32 * 1024
 _HEAD = struct.Struct("<IHB")
@@ -37,7 +38,7 @@ def records(path: Path) -> Iterator[Any]:
     for kind, piece in _pieces(data):
         pieces = piece if kind in {_WHOLE, _FIRST} else pieces + piece
         if kind in {_WHOLE, _LAST}:
-            record = wandb_internal_pb2.Record()
+            record = _MESSAGES.Record()
             record.ParseFromString(pieces)
             yield record
 

@@ -25,9 +25,12 @@ from artlock.errors import (
 )
 from artlock.model.refs import Ref
 from artlock.model.registration import Labels, Outcome, Registration, Run
+from artlock.model.tokens import Tokens
 from artlock.model.uri import Uri
 from artlock.tracking.base import Tracker, TrackerContext
 from artlock.tracking.wandb import open_tracker
+from artlock.tracking.wandb.artifact import build
+from testbed.seaweedfs import SeaweedFS
 from testbed.wandb import API_KEY, Failure, WandbServer
 from tests.contract.tracker_contract import TrackerContract, version_in
 from tests.registrations import (
@@ -377,3 +380,41 @@ def services() -> list[int]:
         if name == "wandb-core" and rest.split()[1] == str(os.getpid()):
             found.append(int(stat.parent.name))
     return found
+
+
+class TestWandbsOwnLoader:
+    def test_it_gives_the_pinned_bytes_after_the_head_changed(
+        self,
+        seaweedfs: SeaweedFS,
+        s3_bucket: str,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        admin = seaweedfs.client()
+        rows = []
+        for path, body in (("a b.txt", b"old bytes"), ("empty", b"")):
+            answer = admin.put_object(Bucket=s3_bucket, Key=f"val/{path}", Body=body)
+            admin.put_object(Bucket=s3_bucket, Key=f"val/{path}", Body=b"new bytes")
+            tokens = str(Tokens(etag=answer["ETag"].strip('"')))
+            rows.append(row(path, len(body), tokens=tokens, version=answer["VersionId"]))
+        lock = lockfile(tree("val", *rows, uri=f"s3://{s3_bucket}/val/"))
+        monkeypatch.setenv("AWS_S3_ENDPOINT_URL", seaweedfs.endpoint)
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", seaweedfs.admin.access_key)
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", seaweedfs.admin.secret_key)
+        monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        for name in ("WANDB_DIR", "WANDB_DATA_DIR", "WANDB_CACHE_DIR"):
+            monkeypatch.setenv(name, str(tmp_path / name))
+        import wandb  # noqa: PLC0415 - takes seconds
+
+        try:
+            artifact = build(wandb, registration(lock), tmp_path).artifact
+            entries = artifact.manifest.entries
+            load = artifact.manifest.storage_policy.load_reference
+            old = load(entries["val/a b.txt"], local=True)
+            assert Path(old).read_bytes() == b"old bytes"
+            assert Path(load(entries["val/empty"], local=True)).read_bytes() == b""
+            wrong = entries["val/a b.txt"].model_copy(update={"digest": "0" * 32})
+            with pytest.raises(ValueError, match="Digest mismatch"):
+                load(wrong, local=True)
+        finally:
+            wandb.teardown()

@@ -1,4 +1,8 @@
-"""Make W&B's artifact of a plan, without a look at any bucket."""
+"""Make W&B's artifact of a plan, without a look at any bucket.
+
+W&B's public way to add a reference is not taken: it cannot say which version is meant, and
+asks a bucket, or for its credentials (decision record 0040).
+"""
 
 from __future__ import annotations
 
@@ -6,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from artlock.errors import ConfigError
 from artlock.tracking.wandb.plan import (
     LOCK_PATH,
     TYPE,
+    Entry,
     entries_of,
     metadata_of,
     warning_about_links,
@@ -19,12 +25,16 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from artlock.model.registration import Registration
-    from artlock.tracking.wandb.plan import Entry
 
-_NO_PINS = (
-    "this version of W&B's client takes no entries with a version: it got plain references,"
-    " and its own download takes today's objects; `artlock sync --from` fetches the locked"
+_PROBE = Entry(
+    path="a/b c.txt",
+    uri="s3://bucket/b c.txt",
+    digest="e-1",
+    size=0,
+    extra=(("etag", "e-1"), ("versionID", "1")),
 )
+"""What an entry has that W&B's own code makes of S3; and it has no bytes, which would make
+the public way drop it."""
 
 
 class Built(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,25 +58,27 @@ def build(wandb: Any, registration: Registration, scratch: Path) -> Built:  # no
         wandb: W&B's library.
         registration: What to make it of.
         scratch: A folder, from which W&B copies the lockfile into one of its own.
+
+    Raises:
+        ConfigError: This version of the library does not take entries as they are meant.
     """
+    if not survives(wandb, _add):
+        version = getattr(wandb, "__version__", "of this version")
+        message = f"wandb {version} takes no references with a version"
+        raise ConfigError(message, hint="pip install 'artlock[wandb]'")
     artifact = wandb.Artifact(
         registration.name, type=TYPE, metadata=metadata_of(registration)
     )
-    add = _adder(wandb)
     links: dict[str, int] = {}
-    rows = 0
     for entry in entries_of(registration):
-        rows += entry.size is not None
         if entry.link:
             links[entry.link] = links.get(entry.link, 0) + 1
-        (add or _add_plainly)(artifact, entry)
+        _add(artifact, entry)
     # Not by W&B's `new_file`, which leaves its file to the garbage collector.
     lockfile = scratch / "artifacts.lock"
     lockfile.write_bytes(registration.text)
     artifact.add_file(str(lockfile), name=LOCK_PATH)
     lockfile.unlink()
-    if add is None:
-        return Built(artifact=artifact, links=rows, warnings=(_NO_PINS,))
     return Built(
         artifact=artifact,
         links=sum(links.values()),
@@ -74,57 +86,36 @@ def build(wandb: Any, registration: Registration, scratch: Path) -> Built:  # no
     )
 
 
-def _adder(wandb: Any) -> Callable[[Any, Entry], None] | None:  # noqa: ANN401 - W&B's library
-    """Return what adds an entry as it is meant; ``None`` if this client does not do it.
+def _add(artifact: Any, entry: Entry) -> None:  # noqa: ANN401 - W&B's artifact
+    # The class is not for outside code: so one entry is tried before it is believed.
+    from wandb.sdk.artifacts.artifact_manifest_entry import (  # noqa: PLC0415 - see ``client``
+        ArtifactManifestEntry,
+    )
+    from wandb.sdk.lib.paths import LogicalPath  # noqa: PLC0415 - see ``client``
 
-    The class of entries is not for outside code: so one is tried before it is believed.
-    """
-    try:
-        from wandb.sdk.artifacts.artifact_manifest_entry import (  # noqa: PLC0415 - see ``client``
-            ArtifactManifestEntry,
-        )
-    except ImportError:
-        return None
-
-    def add(artifact: Any, entry: Entry) -> None:  # noqa: ANN401 - W&B's artifact
-        made = ArtifactManifestEntry(
-            path=entry.path,
-            ref=entry.uri,
-            digest=entry.digest,
-            size=entry.size,
-            extra=dict(entry.extra),
-        )
-        artifact.manifest.add_entry(made)
-
-    return add if survives(wandb, add) else None
+    made = ArtifactManifestEntry(
+        path=LogicalPath(entry.path),
+        ref=entry.uri,
+        digest=entry.digest,
+        size=entry.size,
+        extra=dict(entry.extra),
+    )
+    artifact.manifest.add_entry(made)
 
 
 def survives(wandb: Any, add: Callable[[Any, Entry], None]) -> bool:  # noqa: ANN401 - W&B's library
     """Tell whether an entry that ``add`` adds stands in the manifest as it was meant."""
-    # What follows is to fail like an entry that was changed: the public way is there.
-    from artlock.tracking.wandb.plan import Entry  # noqa: PLC0415 - a value, to try with
-
-    probe = Entry(
-        path="a/b c.txt",
-        uri="s3://bucket/b c.txt",
-        digest="e-1",
-        size=0,
-        extra=(("etag", "e-1"), ("versionID", "1")),
-    )
     trial = wandb.Artifact("trial", type=TYPE)
     try:
-        add(trial, probe)
+        add(trial, _PROBE)
         contents = trial.manifest.to_manifest_json()["contents"]
-    except (AttributeError, KeyError, TypeError, ValueError):
+    except (AttributeError, ImportError, KeyError, TypeError, ValueError):
+        # What a later version of that class would raise: the answer is no.
         return False
     wanted = {
-        "digest": probe.digest,
-        "ref": probe.uri,
-        "size": probe.size,
-        "extra": dict(probe.extra),
+        "digest": _PROBE.digest,
+        "ref": _PROBE.uri,
+        "size": _PROBE.size,
+        "extra": dict(_PROBE.extra),
     }
-    return bool(contents == {probe.path: wanted})
-
-
-def _add_plainly(artifact: Any, entry: Entry) -> None:  # noqa: ANN401 - W&B's artifact
-    artifact.add_reference(entry.uri, name=entry.path, checksum=False)
+    return bool(contents == {_PROBE.path: wanted})

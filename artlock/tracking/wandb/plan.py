@@ -74,8 +74,8 @@ def entries_of(registration: Registration) -> Iterator[Entry]:
     for artifact in registration.lock.artifacts:
         prefix = "" if registration.each else f"{artifact.name}/"
         if artifact.kind is Kind.LINK:
-            uri = str(artifact.declared.uri)
-            yield Entry(path=artifact.name, uri=uri, digest=uri)
+            link = str(artifact.declared.uri)
+            yield Entry(path=artifact.name, uri=link, digest=link)
             continue
         for row, uri in artifact.uris():
             yield _entry(f"{prefix}{row.path}", row, uri)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from artlock.errors import ConfigError
 from artlock.model.lock import Lockfile
 from artlock.tracking.wandb.artifact import build, survives
 from artlock.tracking.wandb.plan import Entry, entries_of
@@ -36,7 +37,7 @@ def test_the_manifest_is_the_plan_and_the_lockfile(tmp_path: Path) -> None:
     md5 = hashlib.md5(sent.text, usedforsecurity=False).digest()
     assert lock_entry["digest"] == base64.b64encode(md5).decode()
     assert lock_entry["size"] == len(sent.text)
-    wanted = {}
+    wanted: dict[str, Any] = {}
     for entry in entries_of(sent):
         wanted[entry.path] = {"digest": entry.digest, "ref": entry.uri}
         if entry.size is not None:
@@ -77,20 +78,17 @@ def test_an_entry_that_does_not_survive_is_seen() -> None:
     assert not survives(wandb, raises)
 
 
-def test_a_client_that_changes_entries_gets_plain_references_and_it_is_told(
+def test_a_client_that_changes_entries_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import wandb.sdk.artifacts.artifact_manifest_entry as entries  # noqa: PLC0415 - changed here
 
-    entry = entries.ArtifactManifestEntry
-    monkeypatch.setattr(entry, "to_json", lambda self: {"digest": self.digest})
-    built = build(wandb, registration(simple_lock()), tmp_path)
-    monkeypatch.undo()
-    assert built.links == simple_lock().count()
-    assert "plain references" in built.warnings[0]
-    contents = built.artifact.manifest.to_manifest_json()["contents"]
-    assert len(contents) == simple_lock().count() + 2
-    assert contents["val/a.txt"]["ref"] == "s3://bucket/val/A#.txt"
+    def without_extra(entry: Any, **_: object) -> dict[str, str]:  # noqa: ANN401 - W&B's
+        return {"digest": entry.digest}
+
+    monkeypatch.setattr(entries.ArtifactManifestEntry, "model_dump", without_extra)
+    with pytest.raises(ConfigError, match="takes no references with a version"):
+        build(wandb, registration(simple_lock()), tmp_path)
 
 
 def test_many_rows_take_seconds(tmp_path: Path) -> None:

@@ -1,3 +1,4 @@
+from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 import pytest
@@ -178,7 +179,7 @@ def test_a_name_may_have_128_characters_and_no_more() -> None:
         check_limits(registration(simple_lock(), "x" * 129), "wandb://team/vision")
 
 
-def seen(metadata: dict[str, object], version: str = "v0") -> Seen:
+def seen(metadata: Mapping[str, object], version: str = "v0") -> Seen:
     return Seen(
         name="data",
         native=f"team/vision/data:{version}",
