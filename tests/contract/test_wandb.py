@@ -155,7 +155,9 @@ class TestOverTheWire:
             assert services() == []
         assert list(work.iterdir()) == []
         assert (dict(os.environ), sys.exit, sys.excepthook) == before
-        assert "of-a-training" not in place.server.runs("team", "vision")
+        runs = place.server.runs("team", "vision")
+        assert list(runs.values()) == ["finished"]
+        assert "of-a-training" not in runs
         sent = b"\n".join(place.server.bodies).decode(errors="replace")
         host, user = f'"{socket.gethostname()}"', f'"{getuser()}"'
         for private in (host, user, str(work), str(Path.home())):
@@ -246,6 +248,23 @@ class TestOverTheWire:
             outcome = tracker.register(registration(simple_lock()))
         assert outcome.created
         assert version_in(outcome).number == 1
+
+    def test_a_push_that_was_killed_is_finished_by_the_next(
+        self, place: WandbPlace
+    ) -> None:
+        place.server.fail(Failure(operation="CommitArtifact", seconds=30, times=1))
+        work = (place.server.endpoint, place.folder, registration(simple_lock()))
+        process = get_context("spawn").Process(target=push, args=work)
+        process.start()
+        while not place.server.asked("CommitArtifact"):
+            assert process.is_alive()
+            time.sleep(0.02)
+        process.kill()
+        process.join()
+        with place.open() as tracker:
+            outcome = tracker.register(registration(simple_lock()))
+            assert [v.number for v in tracker.versions("data")] == [1]
+        assert outcome.created
 
     def test_a_wrong_or_missing_key_is_denied_and_not_told(self, place: WandbPlace) -> None:
         for key in (OTHER_KEY, "too-short-a-key", ""):

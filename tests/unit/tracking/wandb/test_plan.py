@@ -131,7 +131,7 @@ def test_each_leaves_the_artifact_out_of_the_paths() -> None:
     assert {entry.path for entry in entries_of(sent)} == set(ODD_PATHS)
 
 
-@settings(max_examples=15)
+@settings(max_examples=6)
 @given(lockfiles())
 def test_every_row_of_every_lock_is_sent_once(lock: Lockfile) -> None:
     sent = registration(lock)
