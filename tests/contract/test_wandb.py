@@ -160,7 +160,7 @@ class TestOverTheWire:
         assert "of-a-training" not in runs
         sent = b"\n".join(place.server.bodies).decode(errors="replace")
         host, user = f'"{socket.gethostname()}"', f'"{getuser()}"'
-        for private in (host, user, str(work), str(Path.home())):
+        for private in (host, user, str(work), str(Path.home()), sys.argv[0]):
             assert private not in sent
 
     def test_settings_of_the_working_folder_do_not_lead_the_key_elsewhere(
@@ -170,7 +170,10 @@ class TestOverTheWire:
         folder = tmp_path / "cloned" / "wandb"
         folder.mkdir(parents=True)
         with WandbServer() as hostile:
-            text = f"[default]\nbase_url = {hostile.endpoint}\n"
+            text = (
+                f"[default]\nbase_url = {hostile.endpoint}\n"
+                f"http_proxy = {hostile.endpoint}\nhttps_proxy = {hostile.endpoint}\n"
+            )
             (folder / "settings").write_text(text)
             (home / ".config" / "wandb").mkdir(parents=True)
             user = f"[default]\nbase_url = {place.server.endpoint}\n"
@@ -273,7 +276,7 @@ class TestOverTheWire:
             assert not key or key not in str(caught.value)
             assert caught.value.hint
 
-    @pytest.mark.parametrize("operation", ["", "CreateArtifact", "upload"])
+    @pytest.mark.parametrize("operation", ["", "UpsertBucket", "upload"])
     def test_a_server_that_hangs_is_left_in_time(
         self, place: WandbPlace, operation: str
     ) -> None:

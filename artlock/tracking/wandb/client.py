@@ -175,7 +175,7 @@ def open_client(
                 settings = _settings(wandb, folders, offline=offline)
                 if not offline:
                     _check_login(settings, context, address)
-                wandb.setup(settings=settings)
+                _apply(settings, wandb.setup(settings=settings).settings)
                 pages = f"{settings.app_url.rstrip('/')}/"
                 yield Client(wandb, address, service, pages=pages)
             except ArtlockError:
@@ -208,11 +208,7 @@ def _imported() -> ModuleType:
 
 
 def _settings(wandb: Any, folders: Folders, *, offline: bool) -> Any:  # noqa: ANN401 - W&B's
-    """Return settings in which nothing is left to a file of the working directory.
-
-    W&B reads that file before the settings that it is given, and takes from these what was
-    set: so all of them are set here, from defaults, the user's own file and environment.
-    """
+    """Return settings of defaults, the user's own file and environment, and what is chosen."""
     own = wandb.Settings(root_dir=str(folders.runs))
     folder = os.environ.get("WANDB_CONFIG_DIR", "~/.config/wandb")
     own.settings_system = str(Path(folder).expanduser() / "settings")
@@ -246,10 +242,21 @@ def _settings(wandb: Any, folders: Folders, *, offline: bool) -> Any:  # noqa: A
         "x_graphql_retry_wait_max_seconds": _RETRY_WAIT_S,
         "x_graphql_timeout_seconds": _REQUEST_S,
     }
-    fields = type(own).model_fields
-    for name in fields:
-        setattr(own, name, chosen[name] if name in chosen else getattr(own, name))
+    for name, value in chosen.items():
+        setattr(own, name, value)
     return own
+
+
+def _apply(wanted: Any, loaded: Any) -> None:  # noqa: ANN401 - W&B's settings
+    """Leave nothing in W&B's settings that a file of the working directory has put there.
+
+    W&B reads that file first, and then takes of the settings that it is given what is not
+    ``None``: a proxy of that file would stay.
+    """
+    for name in type(wanted).model_fields:
+        value = getattr(wanted, name)
+        if getattr(loaded, name) != value:
+            setattr(loaded, name, value)
 
 
 def _check_login(settings: Any, context: TrackerContext, address: Address) -> None:  # noqa: ANN401 - W&B's
