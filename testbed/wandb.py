@@ -165,6 +165,11 @@ class WandbServer(RecordingServer):
             found = self._projects.get((entity, project))
             return {run.name: run.state for run in found.runs.values()} if found else {}
 
+    def versions(self, entity: str, project: str, name: str) -> int:
+        """Return how many finished versions a name has."""
+        with self._mutex:
+            return len(_finished(self._projects[entity, project].collections[name]))
+
     def manifest(self, entity: str, project: str, name: str, index: int) -> Any:  # noqa: ANN401 - JSON
         """Return the manifest of a version."""
         with self._mutex:
@@ -200,7 +205,7 @@ class WandbServer(RecordingServer):
         elif parts[0] == "artifactsV2":
             self._carry(exchange, "download", self._stored_as(parts), body)
         elif parts[0] == "files":
-            self._stream(*parts[1:4], json.loads(body))
+            self._stream(parts[1], parts[2], parts[3], json.loads(body))
             _reply(exchange, 200, b"{}")
         else:  # what a later client may add
             _reply(exchange, 200, b"{}")

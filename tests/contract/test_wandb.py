@@ -4,11 +4,9 @@ import os
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
-from contextlib import contextmanager
 from getpass import getuser
 from multiprocessing import get_context
 from pathlib import Path
@@ -26,13 +24,12 @@ from artlock.errors import (
 from artlock.model.refs import Ref
 from artlock.model.registration import Labels, Outcome, Registration, Run
 from artlock.model.tokens import Tokens
-from artlock.model.uri import Uri
-from artlock.tracking.base import Tracker, TrackerContext
 from artlock.tracking.wandb import open_tracker
 from artlock.tracking.wandb.artifact import build
 from testbed.seaweedfs import SeaweedFS
 from testbed.wandb import API_KEY, Failure, WandbServer
 from tests.contract.tracker_contract import TrackerContract, version_in
+from tests.contract.wandb_place import URL, WandbPlace, push
 from tests.registrations import (
     lockfile,
     registration,
@@ -42,53 +39,7 @@ from tests.registrations import (
     tree,
 )
 
-URL = Uri.parse("wandb://team/vision")
 OTHER_KEY = "0123456789" * 4
-
-
-def context_at(endpoint: str, folder: Path, **more: str) -> TrackerContext:
-    environ = {"WANDB_BASE_URL": endpoint, "WANDB_API_KEY": API_KEY, **more}
-    return TrackerContext(
-        environ={name: text for name, text in environ.items() if text},
-        base=folder,
-        scratch=Path(tempfile.mkdtemp(dir=folder)),
-        deadline_s=30,
-    )
-
-
-def push(endpoint: str, folder: Path, sent: Registration) -> Outcome:
-    tracker = open_tracker(URL, context_at(endpoint, folder))
-    try:
-        return tracker.register(sent)
-    finally:
-        tracker.close()
-
-
-class WandbPlace:
-    def __init__(
-        self, server: WandbServer, folder: Path, pool: ProcessPoolExecutor
-    ) -> None:
-        self.server = server
-        self.folder = folder
-        self.pool = pool
-
-    def context(self, **more: str) -> TrackerContext:
-        return context_at(self.server.endpoint, self.folder, **more)
-
-    def tracker(self, **more: str) -> Tracker:
-        return open_tracker(URL, self.context(**more))
-
-    @contextmanager
-    def open(self) -> Iterator[Tracker]:
-        tracker = self.tracker()
-        try:
-            yield tracker
-        finally:
-            tracker.close()
-
-    def run(self, name: str) -> Run:
-        self.server.add_run("team", "vision", name)
-        return Run(id=name, service="wandb")
 
 
 @pytest.fixture
@@ -116,6 +67,16 @@ class TestWandb(TrackerContract):
             for one in sent
         ]
         return [future.result() for future in futures]
+
+    def test_of_two_that_were_pushed_at_once_the_first_is_the_newest(
+        self, place: WandbPlace
+    ) -> None:
+        sent = registration(simple_lock())
+        self._at_once(place, [sent] * self.together)
+        with place.open() as tracker:
+            assert place.server.versions("team", "vision", "data") == 2
+            assert tracker.find(Ref(name="data")).number == 1
+            assert not tracker.register(sent).created
 
 
 class TestOverTheWire:

@@ -4,9 +4,10 @@
 
     wandb://ENTITY/PROJECT
 
-``plan.py`` says what is sent, ``artifact.py`` makes W&B's objects of it, ``client.py`` runs
-the client and ends it, ``online.py`` talks to a server, ``offline.py`` writes runs that
-``wandb sync`` sends. ``failures.py`` is the seam: nothing of W&B's leaves this package.
+``plan.py`` says what is sent, ``artifact.py`` makes W&B's objects of it, ``client.py`` and
+``service.py`` run the client and end it, ``online.py`` talks to a server, ``offline.py``
+writes runs that ``wandb sync`` sends. ``failures.py`` is the seam: nothing of W&B's leaves
+this package.
 """
 
 from __future__ import annotations

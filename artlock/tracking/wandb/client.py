@@ -15,7 +15,7 @@ import sys
 import threading
 import time
 import warnings
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -29,6 +29,7 @@ from artlock.errors import (
 )
 from artlock.model.secrets import secrets_of
 from artlock.tracking.wandb.failures import translate
+from artlock.tracking.wandb.service import Service
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,9 +56,6 @@ how a training is recorded, which a push is not."""
 _RETRIES = 2
 _RETRY_WAIT_S = 2.0
 _REQUEST_S = 20.0
-_FAREWELL_S = 5.0
-"""How long the service may take to end after something went wrong."""
-_LEAST_FAREWELL_S = 1.0
 
 _process_mutex = threading.Lock()
 """W&B's client has one state for a process; a second one would take it for its own."""
@@ -107,7 +105,7 @@ class Client:
     """
 
     def __init__(
-        self, wandb: ModuleType, address: Address, service: _Service, *, pages: str
+        self, wandb: ModuleType, address: Address, service: Service, *, pages: str
     ) -> None:
         self.wandb: Any = wandb
         self.pages = pages
@@ -159,7 +157,7 @@ def open_client(
         ConfigError: The process itself uses W&B's client now.
     """
     secrets = secrets_of(context.environ)
-    service = _Service(address, time.monotonic() + context.deadline_s)
+    service = Service(address.url, time.monotonic() + context.deadline_s)
     if not _process_mutex.acquire(timeout=context.deadline_s):
         message = f"`{address.url}` waits for another call of W&B's client in this process"
         raise TrackerUnavailableError(message, tracker=address.url)
@@ -208,8 +206,9 @@ def _imported() -> ModuleType:
 
 
 def _settings(wandb: Any, folders: Folders, *, offline: bool) -> Any:  # noqa: ANN401 - W&B's
-    """Return settings of defaults, the user's own file and environment, and what is chosen."""
-    own = wandb.Settings(root_dir=str(folders.runs))
+    """Return defaults, the user's own file and environment, and what is chosen."""
+    # That file is looked for below this folder, which is the run's own.
+    own = wandb.Settings(root_dir=str(folders.cache))
     folder = os.environ.get("WANDB_CONFIG_DIR", "~/.config/wandb")
     own.settings_system = str(Path(folder).expanduser() / "settings")
     own.update_from_system_settings()
@@ -318,93 +317,3 @@ def _hooks_restored() -> Iterator[None]:
         yield
     finally:
         sys.exit, sys.excepthook = leave, report
-
-
-class _Service:
-    """The process that W&B's client starts: bounded in time, and ended for certain."""
-
-    def __init__(self, address: Address, ends: float) -> None:
-        self._address = address
-        self._ends = ends
-        self._setup: Any = None
-        self._aside: Any = None
-        self.is_late = False
-        self.runs: list[Any] = []
-
-    @property
-    def left_s(self) -> float:
-        """Seconds until the call has to be over; never quite none."""
-        return max(0.1, self._ends - time.monotonic())
-
-    def begin(self) -> None:
-        """Take the library for this call.
-
-        Raises:
-            ConfigError: This process records a run of its own, or did; its service is not
-                for this, and not to be ended.
-        """
-        from wandb.sdk import wandb_setup  # noqa: PLC0415 - see ``_imported``
-
-        before = wandb_setup._singleton  # noqa: SLF001 - nothing else tells
-        if getattr(before, "_connection", None) is not None:
-            message = f"`{self._address.url}`: this process uses W&B's client itself"
-            hint = "run artlock as a command, or call `wandb.teardown()` before"
-            raise ConfigError(message, hint=hint)
-        # Somebody's settings, without a service: they are put aside.
-        self._setup, self._aside = wandb_setup, before
-        wandb_setup._singleton = None  # noqa: SLF001 - as above
-
-    @contextmanager
-    def running(self) -> Iterator[None]:
-        """End the service with the block, or when the time is over: then it is late."""
-        alarm = threading.Timer(self.left_s, self._kill_late)
-        alarm.daemon = True
-        alarm.start()
-        try:
-            yield
-        except BaseException:
-            self._end(min(_FAREWELL_S, max(_LEAST_FAREWELL_S, self.left_s)))
-            raise
-        else:
-            self._end(max(_FAREWELL_S, self.left_s))
-        finally:
-            alarm.cancel()
-
-    def _end(self, within_s: float) -> None:
-        if self._setup is None:
-            return
-        process = self._process()
-        impatience = threading.Timer(within_s, _kill, (process,))
-        impatience.daemon = True
-        impatience.start()
-        try:
-            # All that counts was read back by now, or has failed already. A run has threads
-            # that would complain if the service went first; and the library ends the whole
-            # program if its service did not end well.
-            for run in self.runs:
-                with suppress(Exception, SystemExit):
-                    run.finish(exit_code=1)
-            with suppress(Exception, SystemExit):
-                self._setup.teardown()
-        finally:
-            impatience.cancel()
-            _kill(process)
-            self._setup._singleton = self._aside  # noqa: SLF001 - as in ``begin``
-
-    def _kill_late(self) -> None:
-        self.is_late = True
-        _kill(self._process())
-
-    def _process(self) -> Any:  # noqa: ANN401 - a `Popen` that this library may not name
-        """Return the service's process, or ``None`` if none was started."""
-        singleton = getattr(self._setup, "_singleton", None)
-        connection = getattr(singleton, "_connection", None)
-        return getattr(getattr(connection, "_proc", None), "_process", None)
-
-
-def _kill(process: Any) -> None:  # noqa: ANN401 - as in ``_Service._process``
-    """End a process for certain, and collect it; no matter if it has ended."""
-    if process is not None:
-        if process.poll() is None:
-            process.kill()  # it does not heed SIGTERM
-        process.wait()

@@ -154,7 +154,11 @@ class OnlineWandb:
         if ref.number is not None:
             wanted = f"v{ref.number - 1}"
         artifact = self._get(client, f"{ref.name}:{wanted}")
-        if artifact is not None and digest_in(artifact.metadata) is not None:
+        digest = digest_in(artifact.metadata) if artifact is not None else None
+        if digest is not None:
+            if ref.number is None and label_of(digest) not in artifact.aliases:
+                # Of two that were pushed at once it is the second: the first counts.
+                return self._by_digest(client, ref.name, digest) or artifact
             return artifact
         if wanted == LATEST:
             # Somebody logged something else under the name: the newest of artlock's then.

@@ -277,7 +277,7 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
         """Return what it holds, in artlock's words.
 
         Raises:
-            ValueError: It is not artlock's, or its metadata was damaged.
+            ValueError: It is not artlock's.
         """
         metadata = self.metadata
         digest = digest_in(metadata)
@@ -298,7 +298,7 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
             each=metadata.get(f"{_OURS}each") is True,
             objects=_count(metadata, "objects"),
             size=_count(metadata, "bytes"),
-            trust=Trust(_text(metadata, "trust") or Trust.NONE),
+            trust=_trust(metadata),
             provenance=Provenance(
                 time=_text(metadata, "time") or "",
                 commit=_text(metadata, "git_commit"),
@@ -320,6 +320,12 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
 def _text(metadata: Mapping[str, object], key: str) -> str | None:
     value = metadata.get(f"{_OURS}{key}")
     return value if isinstance(value, str) and value else None
+
+
+def _trust(metadata: Mapping[str, object]) -> Trust:
+    # A person can change what stands there; the lock that is fetched says it again.
+    found = _text(metadata, "trust")
+    return Trust(found) if found in list(Trust) else Trust.NONE
 
 
 def _count(metadata: Mapping[str, object], key: str) -> int:

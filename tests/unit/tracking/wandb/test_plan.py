@@ -220,7 +220,6 @@ def test_little_provenance_is_little_metadata() -> None:
         ({}, "v0"),
         ({"artlock_digest": 7}, "v0"),
         ({"artlock_digest": "blake3:00"}, "newest"),
-        ({"artlock_digest": "blake3:00", "artlock_trust": "total"}, "v0"),
     ],
 )
 def test_what_is_not_artlocks_is_no_version(
@@ -231,6 +230,11 @@ def test_what_is_not_artlocks_is_no_version(
 
 
 def test_numbers_that_a_page_has_saved_are_still_numbers() -> None:
-    metadata = {"artlock_digest": "blake3:00", "artlock_objects": 3.0, "artlock_bytes": "x"}
+    metadata = {
+        "artlock_digest": "blake3:00",
+        "artlock_objects": 3.0,
+        "artlock_bytes": "x",
+        "artlock_trust": "total",
+    }
     version = seen(metadata).as_version()
-    assert (version.objects, version.size) == (3, 0)
+    assert (version.objects, version.size, version.trust) == (3, 0, Trust.NONE)
