@@ -13,7 +13,6 @@ this package.
 from __future__ import annotations
 
 import re
-from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from artlock.errors import ConfigError
@@ -53,11 +52,8 @@ def open_tracker(url: Uri, context: TrackerContext) -> Tracker:
     if problem := problem_with(url):
         message = f"`{url}` {problem}"
         raise ConfigError(message)
-    if find_spec("wandb") is None:
-        message = f"`{url}` needs `artlock[wandb]`, which is not installed"
-        raise ConfigError(message, hint="pip install 'artlock[wandb]'")
     # Imported here because most commands have no use for this tracker's modules.
-    from artlock.tracking.wandb.client import Address  # noqa: PLC0415 - see above
+    from artlock.tracking.wandb.client import Address, load_library  # noqa: PLC0415 - see above
     from artlock.tracking.wandb.offline import OfflineWandb  # noqa: PLC0415 - see above
     from artlock.tracking.wandb.online import OnlineWandb  # noqa: PLC0415 - see above
 
@@ -68,6 +64,7 @@ def open_tracker(url: Uri, context: TrackerContext) -> Tracker:
     if mode in _DISABLED or context.environ.get("WANDB_DISABLED", "") in {"true", "1"}:
         message = f"`{url}` is switched off by `WANDB_MODE` or `WANDB_DISABLED`"
         raise ConfigError(message, hint="unset it, or push elsewhere with `--to`")
+    load_library(address)
     if mode in _OFFLINE:
         return OfflineWandb(address, context)
     return OnlineWandb(address, context)

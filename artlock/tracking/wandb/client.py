@@ -168,7 +168,7 @@ def open_client(
             service.running(),
         ):
             try:
-                wandb = _imported()
+                wandb = load_library(address)
                 service.begin()
                 settings = _settings(wandb, folders, offline=offline)
                 if not offline:
@@ -196,12 +196,23 @@ def _refuse_late(
     ) from error
 
 
-def _imported() -> ModuleType:
-    with warnings.catch_warnings():
-        # What its dependencies say of each other while they load is nothing for the user.
-        warnings.simplefilter("ignore")
-        import wandb  # noqa: PLC0415 - takes seconds
-        import wandb.sdk.artifacts.artifact_manifest_entry  # noqa: PLC0415 - see above
+def load_library(address: Address) -> ModuleType:
+    """Import W&B's library, which takes seconds the first time.
+
+    Raises:
+        ConfigError: It is not installed, or cannot be imported.
+    """
+    try:
+        with warnings.catch_warnings():
+            # What its dependencies say of each other while they load is nothing for users.
+            warnings.simplefilter("ignore")
+            import wandb  # noqa: PLC0415 - see above
+            import wandb.sdk.artifacts.artifact_manifest_entry  # noqa: PLC0415 - see above
+    except ImportError as error:
+        message = (
+            f"`{address.url}` needs `artlock[wandb]`, which cannot be imported: {error}"
+        )
+        raise ConfigError(message, hint="pip install 'artlock[wandb]'") from error
     return wandb
 
 
@@ -260,7 +271,7 @@ def _apply(wanted: Any, loaded: Any) -> None:  # noqa: ANN401 - W&B's settings
 
 def _check_login(settings: Any, context: TrackerContext, address: Address) -> None:  # noqa: ANN401 - W&B's
     # W&B's client would ask on a terminal, and wait.
-    from wandb.sdk.lib.wbauth import read_netrc_auth  # noqa: PLC0415 - see ``_imported``
+    from wandb.sdk.lib.wbauth import read_netrc_auth  # noqa: PLC0415 - see ``load_library``
 
     environ = context.environ
     if environ.get("WANDB_API_KEY") or environ.get("WANDB_IDENTITY_TOKEN_FILE"):
