@@ -80,7 +80,8 @@ def test_a_tracker_of_the_repository_needs_trust_also_to_be_asked(root: Path) ->
     with pytest.raises(PolicyError):
         target_of(own, declared, Ref.parse("team#data"))
     # A URL that the user types is the user's own word.
-    assert target_of(own, declared, Ref.parse("postgresql://db.example/a#data"))
+    url = "postgresql://db.example/a"
+    assert target_of(own, declared, Ref.parse(f"{url}#data")).name == url
     assert target_of(own, declared, Ref.parse("local#data")).is_local
 
 
