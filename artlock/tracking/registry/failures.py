@@ -14,7 +14,12 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from artlock.errors import TrackerDeniedError, TrackerUnavailableError, TrackingError
+from artlock.errors import (
+    IntegrityError,
+    TrackerDeniedError,
+    TrackerUnavailableError,
+    TrackingError,
+)
 from artlock.model.secrets import redact
 
 if TYPE_CHECKING:
@@ -65,6 +70,14 @@ def translate(error: SQLAlchemyError, url: str, secrets: Sequence[str]) -> Track
     state = getattr(cause, "sqlstate", None)
     is_lost = isinstance(error, DBAPIError) and error.connection_invalidated
     return _of_postgresql(words, state if isinstance(state, str) else "", url, lost=is_lost)
+
+
+def damaged(url: str, subject: str, expected: str, actual: str) -> IntegrityError:
+    """Return the error for what the registry at ``url`` holds and cannot be right."""
+    hint = f"the registry is damaged: {_RESTORE}"
+    return IntegrityError(
+        subject=subject, expected=expected, actual=actual, record=url, hint=hint
+    )
 
 
 def _of_sqlite(error: sqlite3.Error, url: str) -> TrackingError:

@@ -14,7 +14,7 @@ must find what is there already: after a kill the same parcel is sent again.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from sqlalchemy import and_, delete, not_, or_, select, update
@@ -35,7 +35,7 @@ from artlock.tracking.registry.snapshots import (
     read_snapshot,
     store_snapshot,
 )
-from artlock.tracking.registry.tables import OUTBOX
+from artlock.tracking.registry.tables import OUTBOX, columns_of
 from artlock.tracking.registry.versions import newest_digest
 
 if TYPE_CHECKING:
@@ -385,32 +385,18 @@ def _by_id(connection: Connection, id_: int) -> Parcel | None:
     return None if row is None else _parcel(row)
 
 
-def _parcel(row: Row[tuple[object, ...]]) -> Parcel:
-    fields = row._mapping  # noqa: SLF001 - the documented way to the columns by name
-    return Parcel(
-        id=fields["id"],
-        created=fields["created"],
-        target=fields["target"],
-        kind=ParcelKind(fields["kind"]),
-        name=fields["name"],
-        digest=fields["digest"],
-        each=fields["each"],
-        run=Run(id=fields["run"], service=fields["run_service"]) if fields["run"] else None,
-        provenance=msgspec.json.decode(fields["provenance"], type=Provenance),
-        labels=msgspec.json.decode(fields["labels"], type=Labels),
-        number=fields["number"],
-        state=ParcelState(fields["state"]),
-        attempts=fields["attempts"],
-        next_try=fields["next_try"],
-        last_error=(
-            msgspec.json.decode(fields["last_error"], type=LastError)
-            if fields["last_error"]
-            else None
-        ),
-        native=fields["native"],
-        owner=fields["owner"],
-        revision=fields["revision"],
-    )
+def _parcel(row: Row[Any]) -> Parcel:
+    fields = columns_of(row)
+    run = Run(id=fields["run"], service=fields["run_service"]) if fields["run"] else None
+    error = fields["last_error"]
+    whole = {
+        **fields,
+        "run": run,
+        "provenance": msgspec.json.decode(fields["provenance"], type=Provenance),
+        "labels": msgspec.json.decode(fields["labels"], type=Labels),
+        "last_error": msgspec.json.decode(error, type=LastError) if error else None,
+    }
+    return msgspec.convert(whole, Parcel)
 
 
 def _text(value: object) -> str:

@@ -8,29 +8,35 @@ its digests, that of each piece and that of the whole.
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+import msgspec
 from blake3 import blake3
 from sqlalchemy import select
 
 from artlock.engine.threads import each
-from artlock.errors import IntegrityError
 from artlock.model.registration import lock_digest
+from artlock.tracking.registry.failures import damaged
 from artlock.tracking.registry.pieces import MAX_DEPTH, compress, cut, decompress
 from artlock.tracking.registry.tables import PIECES, SNAPSHOT_PIECES, SNAPSHOTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from sqlalchemy import Connection
+    from sqlalchemy import Connection, Row
 
+    from artlock.errors import IntegrityError
     from artlock.tracking.registry.database import Database
 
 _AT_ONCE = 500
 """Values in one query; SQLite once took 999."""
+_SOME_PIECE = "a piece"
 _MOST_TEXT = 1 << 32
 """Bytes of a lock; a registry that came from anybody does not fill the memory."""
-_DAMAGED = "restore the registry from a backup, or push the lock again into a new one"
+
+
+class TextError(ValueError):
+    """A text is not of its digest, or is longer than the registry takes."""
 
 
 class NewPiece(NamedTuple):
@@ -59,7 +65,7 @@ class NewSnapshot(NamedTuple):
     new: tuple[NewPiece, ...]
 
 
-class _Entry(NamedTuple):
+class _Entry(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A piece that the registry holds, without its data."""
 
     id: int
@@ -97,12 +103,12 @@ def prepare_snapshot(
         like: The digest of a lock that is probably close to it, if there is any.
 
     Raises:
-        ValueError: The text is not of the digest, or longer than 4 GiB.
+        TextError: The text is not of the digest, or longer than 4 GiB.
         IntegrityError: What is there, and would be needed, is damaged.
     """
     if lock_digest(text) != digest or len(text) > _MOST_TEXT:
         message = f"the text of `{digest}` has another digest, or more than 4 GiB"
-        raise ValueError(message)
+        raise TextError(message)
     cuts = [(blake3(piece.text).digest(), piece) for piece in cut(text)]
     store = _Store(connection, url)
     known = store.known([piece_digest for piece_digest, _ in cuts])
@@ -189,7 +195,7 @@ class _Store:
         for some in _batches(digests):
             query = select(*_ENTRY).where(PIECES.c.digest.in_(some))
             for row in self._connection.execute(query):
-                entry = _Entry(*row)
+                entry = self._entry(row)
                 found[entry.digest] = entry
         return found
 
@@ -223,12 +229,12 @@ class _Store:
         """Return the bytes of the first of a chain; they have its digest."""
         query = select(PIECES.c.id, PIECES.c.data)
         query = query.where(PIECES.c.id.in_([entry.id for entry in chain]))
-        data = {int(id_): bytes(found) for id_, found in self._connection.execute(query)}
+        data = {found[0]: found[1] for found in self._connection.execute(query)}
         text: bytes | None = None
         for entry in reversed(chain):
             try:
                 text = decompress(data[entry.id], text, entry.size)
-            except (KeyError, ValueError) as error:
+            except (KeyError, TypeError, ValueError) as error:
                 expected, actual = f"{entry.size} bytes", "what cannot be unpacked"
                 raise self._damaged(_name(entry.id), expected, actual) from error
         assert text is not None  # noqa: S101 - a chain has one piece at least
@@ -242,7 +248,7 @@ class _Store:
         if found is None:
             raise self._damaged(digest, digest, "nothing")
         number, size = found
-        if size > _MOST_TEXT:
+        if not isinstance(size, int) or size > _MOST_TEXT:
             raise self._damaged(digest, digest, f"{size} bytes")
         rows = self._connection.execute(
             select(SNAPSHOT_PIECES.c.position, SNAPSHOT_PIECES.c.piece)
@@ -251,7 +257,7 @@ class _Store:
         ).all()
         if [position for position, _ in rows] != list(range(len(rows))):
             raise self._damaged(digest, digest, "a gap")
-        pieces = [int(piece) for _, piece in rows]
+        pieces = [piece for _, piece in rows]
         self._load(pieces)
         if sum(self.chain(piece)[0].size for piece in pieces) != size:
             raise self._damaged(digest, f"{size} bytes", "pieces of another size")
@@ -269,7 +275,7 @@ class _Store:
             for some in _batches(wanted):
                 query = select(*_ENTRY).where(PIECES.c.id.in_(some))
                 for row in self._connection.execute(query):
-                    entry = _Entry(*row)
+                    entry = self._entry(row)
                     self._entries[entry.id] = entry
                     bases.append(entry.base)
             wanted = [
@@ -284,13 +290,15 @@ class _Store:
             raise self._damaged(subject, f"blake3:{expected}", f"blake3:{actual}")
 
     def _damaged(self, subject: str, expected: str, actual: str) -> IntegrityError:
-        return IntegrityError(
-            subject=subject,
-            expected=expected,
-            actual=actual,
-            record=self._url,
-            hint=_DAMAGED,
-        )
+        return damaged(self._url, subject, expected, actual)
+
+    def _entry(self, row: Row[*tuple[Any, ...]]) -> _Entry:
+        """Take a row for what it is; SQLite keeps any value in any column."""
+        try:
+            return msgspec.convert(tuple(row), _Entry)
+        except msgspec.ValidationError as error:
+            actual = str(error)
+            raise self._damaged(_SOME_PIECE, "its columns", actual) from error
 
 
 _ENTRY = (PIECES.c.id, PIECES.c.digest, PIECES.c.size, PIECES.c.base, PIECES.c.depth)
