@@ -21,6 +21,7 @@ from artlock.errors import (
     TrackerUnavailableError,
     TrackingError,
 )
+from artlock.model.registration import Run
 from artlock.model.uri import Uri
 from artlock.tracking.registry import Registry, database, open_registry
 from testbed import mounts
@@ -28,6 +29,7 @@ from testbed.ports import free_ports
 from testbed.postgresql import PostgreSQL
 from tests.registrations import registration, simple_lock
 from tests.unit.tracking.registry.conftest import OpenRegistry, context_at
+from tests.unit.tracking.registry.test_outbox import parcel
 from tests.unit.tracking.registry.test_snapshots import History
 
 
@@ -244,6 +246,31 @@ class TestServers:
         error = refusal(lambda: register(opened(url, tmp_path)))
         assert isinstance(error, TrackerDeniedError)
         assert "may not be written" in error.message
+
+    def test_the_rights_that_the_guide_grants_are_enough(
+        self, postgresql: PostgreSQL, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        url = postgresql.create_database()
+        name = url.rpartition("/")[2]
+        register(opened(url, tmp_path))
+        guide = Path(__file__).parents[4] / "docs" / "guides" / "share-a-registry.md"
+        grants = guide.read_text("utf-8").partition("```sql\n")[2].partition("```")[0]
+        assert grants.count("grant ") == 4
+        postgresql.execute("create role data_team login password 'team-password'")
+        for grant in grants.replace("database artlock", f"database {name}").split(";"):
+            if grant.strip():
+                postgresql.execute(grant, name)
+        monkeypatch.setenv("PGUSER", "data_team")
+        monkeypatch.setenv("PGPASSWORD", "team-password")
+        registry = opened(url, tmp_path)
+        version = registry.register(registration(simple_lock("v-2"))).version
+        assert version is not None
+        registry.record_input(version, Run(id="eval"))
+        new = parcel("v-2")
+        (kept,) = registry.outbox.add([new], {})
+        assert registry.outbox.claim(now_s=1, lease_s=1, owner="me") is not None
+        assert registry.outbox.drop(kept.id).digest == version.digest
+        registry.close()
 
     def test_a_connection_that_is_cut_is_said_and_made_again(
         self, postgresql: PostgreSQL, tmp_path: Path
