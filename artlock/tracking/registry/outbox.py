@@ -30,9 +30,9 @@ from artlock.tracking.registry.parcels import (
     ParcelState,
 )
 from artlock.tracking.registry.snapshots import (
+    Snapshots,
     has_snapshot,
     prepare_snapshot,
-    read_snapshot,
     store_snapshot,
 )
 from artlock.tracking.registry.tables import OUTBOX, columns_of
@@ -142,7 +142,7 @@ class Outbox:
             IntegrityError: It is damaged, or not there.
         """
         with self._database.reading() as connection:
-            return read_snapshot(connection, url=self._database.url, digest=digest)
+            return Snapshots(connection, self._database.url).text(digest)
 
     def done(self, parcel: Parcel, *, native: str) -> bool:
         """Note that a parcel arrived.

@@ -14,10 +14,10 @@ from artlock.tracking.registry.failures import OvertakenError
 from artlock.tracking.registry.outbox import Outbox
 from artlock.tracking.registry.runs import Role, record_edge, runs_of
 from artlock.tracking.registry.snapshots import (
+    Snapshots,
     TextError,
     has_snapshot,
     prepare_snapshot,
-    read_snapshot,
     store_snapshot,
 )
 from artlock.tracking.registry.survey import problems_of
@@ -133,7 +133,7 @@ class Registry:
         self._refuse_absent(version)
         with self._database.reading() as connection:
             self._known(connection, version)
-            return read_snapshot(connection, url=self.url, digest=version.digest)
+            return Snapshots(connection, self.url).text(version.digest)
 
     def record_input(self, version: TrackerVersion, run: Run) -> None:
         """Record that a run used a version; a second time changes nothing.

@@ -8,7 +8,8 @@ its digests, that of each piece and that of the whole.
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, NamedTuple
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from blake3 import blake3
@@ -39,7 +40,7 @@ class TextError(ValueError):
     """A text is not of its digest, or is longer than the registry takes."""
 
 
-class NewPiece(NamedTuple):
+class NewPiece(msgspec.Struct, frozen=True, gc=False):
     """A piece that the registry does not hold yet, as it will be stored."""
 
     digest: bytes
@@ -49,7 +50,7 @@ class NewPiece(NamedTuple):
     data: bytes
 
 
-class NewSnapshot(NamedTuple):
+class NewSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     """A lock that the registry does not hold yet.
 
     Attributes:
@@ -75,7 +76,7 @@ class _Entry(msgspec.Struct, frozen=True, array_like=True, gc=False):
     depth: int
 
 
-class _Work(NamedTuple):
+class _Work(msgspec.Struct, frozen=True, gc=False):
     """A piece, and what it may be stored by."""
 
     digest: bytes
@@ -110,7 +111,7 @@ def prepare_snapshot(
         message = f"the text of `{digest}` has another digest, or more than 4 GiB"
         raise TextError(message)
     cuts = [(blake3(piece.text).digest(), piece) for piece in cut(text)]
-    store = _Store(connection, url)
+    store = Snapshots(connection, url)
     known = store.known([piece_digest for piece_digest, _ in cuts])
     places = {} if like is None else store.places(like)
 
@@ -142,7 +143,7 @@ def prepare_snapshot(
         digest=digest,
         size=len(text),
         pieces=tuple((piece_digest, piece.place) for piece_digest, piece in cuts),
-        new=tuple(sorted(new)),
+        new=tuple(sorted(new, key=attrgetter("digest"))),
     )
 
 
@@ -153,12 +154,16 @@ def store_snapshot(
     if has_snapshot(connection, snapshot.digest):
         return
     # Sorted by digest: two that store the same pieces wait for each other, and not both.
-    database.insert_new(connection, PIECES, [piece._asdict() for piece in snapshot.new])
+    database.insert_new(
+        connection, PIECES, [msgspec.structs.asdict(piece) for piece in snapshot.new]
+    )
     row = {"digest": snapshot.digest, "size": snapshot.size}
     database.insert_new(connection, SNAPSHOTS, [row])
     query = select(SNAPSHOTS.c.id).where(SNAPSHOTS.c.digest == snapshot.digest)
     number = connection.execute(query).scalar_one()
-    ids = _Store(connection, database.url).known([digest for digest, _ in snapshot.pieces])
+    ids = Snapshots(connection, database.url).known(
+        [digest for digest, _ in snapshot.pieces]
+    )
     rows = [
         {"snapshot": number, "position": at, "piece": ids[digest].id, "place": place}
         for at, (digest, place) in enumerate(snapshot.pieces)
@@ -167,22 +172,13 @@ def store_snapshot(
     database.insert_new(connection, SNAPSHOT_PIECES, rows)
 
 
-def read_snapshot(connection: Connection, *, url: str, digest: str) -> bytes:
-    """Return the text of a lock.
+class Snapshots:
+    """The locks that a registry holds, read in one transaction.
 
     Args:
-        connection: To the registry.
+        connection: In a transaction of the caller, to the end of which this is of use.
         url: Of the registry.
-        digest: The lock digest.
-
-    Raises:
-        IntegrityError: It is not there, or not as it was stored; never wrong text.
     """
-    return _Store(connection, url).text(digest)
-
-
-class _Store:
-    """What is stored, read through one connection."""
 
     def __init__(self, connection: Connection, url: str) -> None:
         self._connection = connection
@@ -242,7 +238,11 @@ class _Store:
         return text
 
     def text(self, digest: str) -> bytes:
-        """See ``read_snapshot``."""
+        """Return the text of a lock.
+
+        Raises:
+            IntegrityError: It is not there, or not as it was stored; never wrong text.
+        """
         query = select(SNAPSHOTS.c.id, SNAPSHOTS.c.size).where(SNAPSHOTS.c.digest == digest)
         found = self._connection.execute(query).one_or_none()
         if found is None:
