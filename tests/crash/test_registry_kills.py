@@ -26,7 +26,7 @@ from tests.crash.registry_pushes import (
 )
 
 KILLS = int(os.environ.get("REGISTRY_KILLS", "10"))
-LONGEST_S = 0.8
+LONGEST_S = 0.4
 
 
 class Pushers:

@@ -23,7 +23,7 @@ def context_at(folder: Path, deadline_s: float = 120.0) -> TrackerContext:
 def registry_url(request: pytest.FixtureRequest) -> str:
     if request.param == "sqlite":
         return "sqlite:///registry.db"
-    return str(request.getfixturevalue("postgresql").create_database())
+    return str(request.getfixturevalue("postgresql").create_schema())
 
 
 @pytest.fixture

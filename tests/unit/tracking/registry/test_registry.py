@@ -38,9 +38,9 @@ def test_inputs_come_back_in_the_order_in_which_they_were_recorded(
 
 
 def test_a_key_of_the_metadata_gets_the_new_text(registry: Registry) -> None:
-    for text in ("old", "new"):
-        labels = Labels(meta=(("note", text), ("other", "x")))
-        version = registry.register(registration(simple_lock(), labels=labels)).version
+    old, new = (Labels(meta=(("note", text), ("other", "x"))) for text in ("old", "new"))
+    registry.register(registration(simple_lock(), labels=old))
+    version = registry.register(registration(simple_lock(), labels=new)).version
     assert version is not None
     assert version.labels.meta == (("note", "new"), ("other", "x"))
     assert registry.find(Ref(name="data")) == version

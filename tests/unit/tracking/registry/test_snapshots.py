@@ -12,8 +12,7 @@ from artlock.errors import IntegrityError
 from artlock.model.lock import LockedObject
 from artlock.model.refs import Ref
 from artlock.model.registration import Registration
-from artlock.tracking.registry import Registry, pieces
-from artlock.tracking.registry.snapshots import _AT_ONCE
+from artlock.tracking.registry import Registry, pieces, snapshots
 from tests.registrations import lockfile, registration, row, simple_lock, tree
 from tests.unit.tracking.registry.conftest import OpenRegistry
 
@@ -54,7 +53,7 @@ def test_a_version_with_one_row_of_a_hundred_changed_costs_little(
     history = History()
     sizes = []
     sent = []
-    for _ in range(12):  # more than the depth of a chain
+    for _ in range(10):  # more than the depth of a chain
         sent.append(history.registration())
         registry = open_sqlite()
         registry.register(sent[-1])
@@ -76,10 +75,10 @@ def test_what_moves_and_comes_back_is_read_back(
     monkeypatch.setattr(pieces, "MOST", 4000)
     monkeypatch.setattr(pieces, "_HIT", 1 << 29)
     made = random.Random(3)  # noqa: S311 - made-up data
-    kept = {f"{number:04d}": number for number in range(600)}
+    kept = {f"{number:04d}": number for number in range(300)}
     sent = []
-    for _ in range(15):
-        for _ in range(30):
+    for _ in range(11):
+        for _ in range(20):
             kept[f"{made.randrange(9999):04d}"] = made.randrange(9999)
             del kept[made.choice(sorted(kept))]
         rows = [row(path, size) for path, size in sorted(kept.items())]
@@ -108,7 +107,8 @@ def test_more_pieces_than_one_query_takes(
 ) -> None:
     monkeypatch.setattr(pieces, "LEAST", 64)
     monkeypatch.setattr(pieces, "MOST", 100)
-    sent = History(2 * _AT_ONCE + 10).registration()
+    monkeypatch.setattr(snapshots, "_AT_ONCE", 7)
+    sent = History(30).registration()
     version = registry.register(sent).version
     assert version is not None
     assert registry.fetch(version) == sent.text
