@@ -14,6 +14,7 @@ must find what is there already: after a kill the same parcel is sent again.
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -22,6 +23,7 @@ from sqlalchemy import and_, delete, not_, or_, select, update
 from artlock.errors import ConfigError
 from artlock.model.registration import Labels, Provenance, Run
 from artlock.model.secrets import redact
+from artlock.tracking.registry.database import OUTBOX_MUTEX
 from artlock.tracking.registry.parcels import (
     LastError,
     NewParcel,
@@ -39,7 +41,7 @@ from artlock.tracking.registry.tables import OUTBOX, columns_of
 from artlock.tracking.registry.versions import newest_digest
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from sqlalchemy import ColumnElement, Connection, Row
 
@@ -87,7 +89,7 @@ class Outbox:
         if not parcels:
             return []
         snapshots = self._prepared(parcels, texts)
-        with self._database.writing() as connection:
+        with self._writing() as connection:
             for snapshot in snapshots:
                 store_snapshot(self._database, connection, snapshot)
             return [self._put(connection, parcel) for parcel in parcels]
@@ -116,7 +118,7 @@ class Outbox:
         """
         if self._database.is_absent:
             return None
-        with self._database.writing() as connection:
+        with self._writing() as connection:
             query = select(OUTBOX.c.id).where(_may_be_sent(now_s, early=early))
             if only is not None:
                 query = query.where(OUTBOX.c.target.in_(sorted(only)))
@@ -202,12 +204,19 @@ class Outbox:
         nothing = ConfigError(message, hint="`artlock push --outbox` shows what waits")
         if self._database.is_absent:
             raise nothing
-        with self._database.writing() as connection:
+        with self._writing() as connection:
             parcel = _by_id(connection, id)
             if parcel is None or parcel.state is ParcelState.DONE:
                 raise nothing
             connection.execute(delete(OUTBOX).where(OUTBOX.c.id == id))
             return parcel
+
+    @contextmanager
+    def _writing(self) -> Iterator[Connection]:
+        """Lend the connection for one transaction, in which nobody else changes parcels."""
+        with self._database.writing() as connection:
+            self._database.hold(connection, OUTBOX_MUTEX)
+            yield connection
 
     def _prepared(
         self, parcels: Sequence[NewParcel], texts: Mapping[str, bytes]
@@ -265,8 +274,7 @@ class Outbox:
         self._database.insert_new(connection, OUTBOX, [fresh])
         same = and_(*(OUTBOX.c[column] == value for column, value in key.items()))
         query = select(OUTBOX).where(same)
-        # On PostgreSQL another process may send it at this moment.
-        there = _parcel(connection.execute(query.with_for_update()).one())
+        there = _parcel(connection.execute(query).one())
         if there.state is ParcelState.DONE:
             labels = parcel.labels  # the old ones arrived, and may have moved on since
         else:
@@ -308,16 +316,14 @@ class Outbox:
     def _end(
         self, parcel: Parcel, state: ParcelState, values: Mapping[str, object]
     ) -> bool:
-        with self._database.writing() as connection:
+        with self._writing() as connection:
             mine = and_(
                 OUTBOX.c.id == parcel.id,
                 OUTBOX.c.state == ParcelState.SENDING.value,
                 OUTBOX.c.owner == parcel.owner,
                 OUTBOX.c.attempts == parcel.attempts,
             )
-            found = connection.execute(
-                select(OUTBOX.c.revision).where(mine).with_for_update()
-            ).scalar()
+            found = connection.execute(select(OUTBOX.c.revision).where(mine)).scalar()
             if found is None:
                 return False
             if int(found) != parcel.revision:

@@ -308,6 +308,19 @@ class TestServers:
             assert registry.verify() == []
             registry.close()
 
+    def test_who_gives_a_number_waits_for_who_is_giving_one(
+        self, postgresql: PostgreSQL, tmp_path: Path
+    ) -> None:
+        url = postgresql.create_database()
+        register(opened(url, tmp_path))
+        registry = open_registry(Uri.parse(url), context_at(tmp_path, 0.3))
+        with psycopg.connect(url) as other:
+            other.execute("select * from artlock_artifacts for update")
+            error = refusal(lambda: registry.register(registration(simple_lock("v-2"))))
+            assert isinstance(error, TrackerUnavailableError)
+        assert registry.register(registration(simple_lock("v-2"))).created
+        registry.close()
+
     def test_a_table_that_is_held_too_long_is_said(
         self, postgresql: PostgreSQL, tmp_path: Path
     ) -> None:

@@ -1,4 +1,5 @@
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from msgspec.structs import replace
@@ -244,6 +245,32 @@ def test_a_lease_that_ended_is_another_s(outbox: Outbox, open_again: OpenRegistr
     assert not outbox.postpone(lost, error=DOWN, next_try_s=1)
     assert not outbox.bury(lost, error=DOWN)
     assert other.done(taken, native="heir's")
+
+
+def test_the_same_owner_that_comes_back_too_late_ends_nothing(outbox: Outbox) -> None:
+    outbox.add([parcel()], texts("v-1"))
+    lost = claimed(outbox, 1000.0, "me")
+    taken = claimed(outbox, 1060.0, "me")
+    assert not outbox.bury(lost, error=DOWN)
+    assert outbox.done(taken, native="")
+
+
+def test_many_that_send_at_once_take_each_parcel_once(
+    outbox: Outbox, open_again: OpenRegistry
+) -> None:
+    new = [parcel(name=f"n{number}") for number in range(24)]
+    ids = [p.id for p in outbox.add(new, texts("v-1"))]
+
+    def take_all(number: int) -> list[int]:
+        mine = open_again().outbox
+        taken = []
+        while (found := claim(mine, owner=f"{number}")) is not None:
+            taken.append(found.id)
+        return taken
+
+    with ThreadPoolExecutor(4) as threads:
+        found = [one for some in threads.map(take_all, range(4)) for one in some]
+    assert sorted(found) == ids
 
 
 def test_a_dropped_parcel_is_gone_and_its_number_is_not_given_again(

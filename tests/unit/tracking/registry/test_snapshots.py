@@ -151,6 +151,23 @@ def test_damage_is_said_and_never_wrong_text(
     assert any(version.digest in problem for problem in registry.verify())
 
 
+def test_the_lock_of_another_version_is_not_taken_for_it(
+    tmp_path: Path, open_sqlite: Callable[[], Registry]
+) -> None:
+    registry = open_sqlite()
+    for version in ("v-1", "v-2"):  # of the same length
+        registry.register(registration(simple_lock(version)))
+    registry.close()
+    with closing(sqlite3.connect(tmp_path / "registry.db")) as there, there:
+        there.execute("update artlock_snapshot_pieces set snapshot = -snapshot")
+        there.execute("update artlock_snapshot_pieces set snapshot = 3 + snapshot")
+    registry = open_sqlite()
+    for found in registry.versions("data"):
+        with pytest.raises(IntegrityError) as caught:
+            registry.fetch(found)
+        assert caught.value.expected == found.digest
+
+
 def test_a_new_version_is_not_built_on_damage(
     tmp_path: Path, open_sqlite: Callable[[], Registry]
 ) -> None:
