@@ -315,7 +315,7 @@ class TestServers:
         register(opened(url, tmp_path))
         registry = open_registry(Uri.parse(url), context_at(tmp_path, 0.3))
         with psycopg.connect(url) as other:
-            other.execute("select * from artlock_artifacts for update")
+            other.execute("select * from artlock_artifacts for no key update")
             error = refusal(lambda: registry.register(registration(simple_lock("v-2"))))
             assert isinstance(error, TrackerUnavailableError)
         assert registry.register(registration(simple_lock("v-2"))).created
