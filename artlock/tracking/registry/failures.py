@@ -12,6 +12,7 @@ import sqlite3
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+import msgspec
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from artlock.errors import (
@@ -54,11 +55,14 @@ def translating(url: str, secrets: Sequence[str]) -> Iterator[None]:
 
     Raises:
         TrackingError: As ``TrackerUnavailableError``, ``TrackerDeniedError`` or itself.
+        IntegrityError: A row is not what it should be.
     """
     try:
         yield
     except SQLAlchemyError as error:
         raise translate(error, url, secrets) from error
+    except msgspec.MsgspecError as error:  # SQLite keeps any value in any column
+        raise damaged(url, "a row", "values of its columns", str(error)) from error
 
 
 def translate(error: SQLAlchemyError, url: str, secrets: Sequence[str]) -> TrackingError:

@@ -24,6 +24,7 @@ from artlock.errors import ConfigError
 from artlock.model.registration import Labels, Provenance, Run
 from artlock.model.secrets import redact
 from artlock.tracking.registry.database import OUTBOX_MUTEX
+from artlock.tracking.registry.failures import damaged
 from artlock.tracking.registry.parcels import (
     LastError,
     NewParcel,
@@ -143,6 +144,8 @@ class Outbox:
         Raises:
             IntegrityError: It is damaged, or not there.
         """
+        if self._database.is_absent:
+            raise damaged(self._database.url, digest, digest, "nothing")
         with self._database.reading() as connection:
             return Snapshots(connection, self._database.url).text(digest)
 

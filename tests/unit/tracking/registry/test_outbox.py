@@ -1,5 +1,8 @@
+import sqlite3
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
@@ -301,6 +304,20 @@ def test_an_outbox_that_is_not_there_is_empty_and_looking_makes_nothing(
     with pytest.raises(ConfigError):
         outbox.drop(1)
     assert registry.names() == []
+
+
+@pytest.mark.parametrize(
+    "damage", ["labels = '{'", "attempts = 'many'", "provenance = '[]'", "created = x'00'"]
+)
+def test_a_damaged_row_is_said(
+    tmp_path: Path, open_sqlite: OpenRegistry, damage: str
+) -> None:
+    outbox = open_sqlite().outbox
+    outbox.add([parcel()], texts("v-1"))
+    with closing(sqlite3.connect(tmp_path / "registry.db")) as there, there:
+        there.execute(f"update artlock_outbox set {damage}")  # noqa: S608 - as above
+    with pytest.raises(IntegrityError, match=r"registry\.db"):
+        outbox.waiting()
 
 
 def test_a_digest_is_of_the_text() -> None:
