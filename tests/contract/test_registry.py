@@ -48,4 +48,4 @@ class TestSQLite(TrackerContract):
 class TestPostgreSQL(TrackerContract):
     @pytest.fixture
     def place(self, postgresql: PostgreSQL, tmp_path: Path) -> RegistryPlace:
-        return RegistryPlace(postgresql.create_database(), tmp_path)
+        return RegistryPlace(postgresql.create_schema(), tmp_path)

@@ -201,6 +201,14 @@ SETTINGS = {
         ),
         put={"camera": {"frames/1.raw": b"\x00" * 64}},
     ),
+    "share-a-registry.md": Setting(
+        before=(
+            *_STARTED,
+            "echo '[trackers]' >> artifacts.toml",
+            "echo 'team = \"postgresql://db.internal/artlock?sslmode=verify-full\"'"
+            " >> artifacts.toml",
+        ),
+    ),
     "public-buckets.md": Setting(
         before=(
             'export AWS_ENDPOINT_URL_S3="$ENDPOINT"',

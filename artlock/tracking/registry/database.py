@@ -38,8 +38,10 @@ if TYPE_CHECKING:
 _MOST_WAIT_S = 60.0
 """How long another writer is waited for; it may be storing a lock of millions of rows."""
 _POLL_S = 0.02
-_MUTEX = 0x6172746C6F636B
+SCHEMA_MUTEX = 0x6172746C6F636B
 """What whoever changes the schema holds on PostgreSQL: ``artlock`` as a number."""
+OUTBOX_MUTEX = SCHEMA_MUTEX + 1
+"""What whoever changes the outbox holds there."""
 _NEW = os.O_CREAT | os.O_RDWR | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 
 
@@ -102,6 +104,17 @@ class Database:
         """
         with self._transaction(sqlite="begin immediate", postgresql=None) as connection:
             yield connection
+
+    def hold(self, connection: Connection, mutex: int) -> None:
+        """Hold a mutex to the end of a writer's transaction; SQLite has one writer anyway.
+
+        Args:
+            connection: In the transaction.
+            mutex: One of the numbers ``*_MUTEX``.
+        """
+        if self._place.path is None:
+            query = text("select pg_advisory_xact_lock(:mutex)")
+            connection.execute(query, {"mutex": mutex})
 
     def insert_new(
         self, connection: Connection, table: Table, rows: Sequence[Mapping[str, object]]
@@ -169,10 +182,7 @@ class Database:
         with connection.begin():
             if self._place.path is not None:
                 connection.exec_driver_sql("begin immediate")
-            else:
-                connection.execute(
-                    text("select pg_advisory_xact_lock(:mutex)"), {"mutex": _MUTEX}
-                )
+            self.hold(connection, SCHEMA_MUTEX)
             # Again, now that nobody else can change it.
             if revision_of(connection, self.url) != REVISIONS[-1]:
                 upgrade(connection)

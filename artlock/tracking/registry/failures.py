@@ -12,9 +12,15 @@ import sqlite3
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+import msgspec
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from artlock.errors import TrackerDeniedError, TrackerUnavailableError, TrackingError
+from artlock.errors import (
+    IntegrityError,
+    TrackerDeniedError,
+    TrackerUnavailableError,
+    TrackingError,
+)
 from artlock.model.secrets import redact
 
 if TYPE_CHECKING:
@@ -49,11 +55,14 @@ def translating(url: str, secrets: Sequence[str]) -> Iterator[None]:
 
     Raises:
         TrackingError: As ``TrackerUnavailableError``, ``TrackerDeniedError`` or itself.
+        IntegrityError: A row is not what it should be.
     """
     try:
         yield
     except SQLAlchemyError as error:
         raise translate(error, url, secrets) from error
+    except msgspec.MsgspecError as error:  # SQLite keeps any value in any column
+        raise damaged(url, "a row", "values of its columns", str(error)) from error
 
 
 def translate(error: SQLAlchemyError, url: str, secrets: Sequence[str]) -> TrackingError:
@@ -65,6 +74,14 @@ def translate(error: SQLAlchemyError, url: str, secrets: Sequence[str]) -> Track
     state = getattr(cause, "sqlstate", None)
     is_lost = isinstance(error, DBAPIError) and error.connection_invalidated
     return _of_postgresql(words, state if isinstance(state, str) else "", url, lost=is_lost)
+
+
+def damaged(url: str, subject: str, expected: str, actual: str) -> IntegrityError:
+    """Return the error for what the registry at ``url`` holds and cannot be right."""
+    hint = f"the registry is damaged: {_RESTORE}"
+    return IntegrityError(
+        subject=subject, expected=expected, actual=actual, record=url, hint=hint
+    )
 
 
 def _of_sqlite(error: sqlite3.Error, url: str) -> TrackingError:

@@ -14,7 +14,8 @@ must find what is there already: after a kill the same parcel is sent again.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from sqlalchemy import and_, delete, not_, or_, select, update
@@ -22,6 +23,8 @@ from sqlalchemy import and_, delete, not_, or_, select, update
 from artlock.errors import ConfigError
 from artlock.model.registration import Labels, Provenance, Run
 from artlock.model.secrets import redact
+from artlock.tracking.registry.database import OUTBOX_MUTEX
+from artlock.tracking.registry.failures import damaged
 from artlock.tracking.registry.parcels import (
     LastError,
     NewParcel,
@@ -30,16 +33,16 @@ from artlock.tracking.registry.parcels import (
     ParcelState,
 )
 from artlock.tracking.registry.snapshots import (
+    Snapshots,
     has_snapshot,
     prepare_snapshot,
-    read_snapshot,
     store_snapshot,
 )
-from artlock.tracking.registry.tables import OUTBOX
+from artlock.tracking.registry.tables import OUTBOX, columns_of
 from artlock.tracking.registry.versions import newest_digest
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from sqlalchemy import ColumnElement, Connection, Row
 
@@ -87,7 +90,7 @@ class Outbox:
         if not parcels:
             return []
         snapshots = self._prepared(parcels, texts)
-        with self._database.writing() as connection:
+        with self._writing() as connection:
             for snapshot in snapshots:
                 store_snapshot(self._database, connection, snapshot)
             return [self._put(connection, parcel) for parcel in parcels]
@@ -116,7 +119,7 @@ class Outbox:
         """
         if self._database.is_absent:
             return None
-        with self._database.writing() as connection:
+        with self._writing() as connection:
             query = select(OUTBOX.c.id).where(_may_be_sent(now_s, early=early))
             if only is not None:
                 query = query.where(OUTBOX.c.target.in_(sorted(only)))
@@ -141,8 +144,10 @@ class Outbox:
         Raises:
             IntegrityError: It is damaged, or not there.
         """
+        if self._database.is_absent:
+            raise damaged(self._database.url, digest, digest, "nothing")
         with self._database.reading() as connection:
-            return read_snapshot(connection, url=self._database.url, digest=digest)
+            return Snapshots(connection, self._database.url).text(digest)
 
     def done(self, parcel: Parcel, *, native: str) -> bool:
         """Note that a parcel arrived.
@@ -202,12 +207,19 @@ class Outbox:
         nothing = ConfigError(message, hint="`artlock push --outbox` shows what waits")
         if self._database.is_absent:
             raise nothing
-        with self._database.writing() as connection:
+        with self._writing() as connection:
             parcel = _by_id(connection, id)
             if parcel is None or parcel.state is ParcelState.DONE:
                 raise nothing
             connection.execute(delete(OUTBOX).where(OUTBOX.c.id == id))
             return parcel
+
+    @contextmanager
+    def _writing(self) -> Iterator[Connection]:
+        """Lend the connection for one transaction, in which nobody else changes parcels."""
+        with self._database.writing() as connection:
+            self._database.hold(connection, OUTBOX_MUTEX)
+            yield connection
 
     def _prepared(
         self, parcels: Sequence[NewParcel], texts: Mapping[str, bytes]
@@ -265,8 +277,7 @@ class Outbox:
         self._database.insert_new(connection, OUTBOX, [fresh])
         same = and_(*(OUTBOX.c[column] == value for column, value in key.items()))
         query = select(OUTBOX).where(same)
-        # On PostgreSQL another process may send it at this moment.
-        there = _parcel(connection.execute(query.with_for_update()).one())
+        there = _parcel(connection.execute(query).one())
         if there.state is ParcelState.DONE:
             labels = parcel.labels  # the old ones arrived, and may have moved on since
         else:
@@ -308,16 +319,14 @@ class Outbox:
     def _end(
         self, parcel: Parcel, state: ParcelState, values: Mapping[str, object]
     ) -> bool:
-        with self._database.writing() as connection:
+        with self._writing() as connection:
             mine = and_(
                 OUTBOX.c.id == parcel.id,
                 OUTBOX.c.state == ParcelState.SENDING.value,
                 OUTBOX.c.owner == parcel.owner,
                 OUTBOX.c.attempts == parcel.attempts,
             )
-            found = connection.execute(
-                select(OUTBOX.c.revision).where(mine).with_for_update()
-            ).scalar()
+            found = connection.execute(select(OUTBOX.c.revision).where(mine)).scalar()
             if found is None:
                 return False
             if int(found) != parcel.revision:
@@ -385,32 +394,18 @@ def _by_id(connection: Connection, id_: int) -> Parcel | None:
     return None if row is None else _parcel(row)
 
 
-def _parcel(row: Row[tuple[object, ...]]) -> Parcel:
-    fields = row._mapping  # noqa: SLF001 - the documented way to the columns by name
-    return Parcel(
-        id=fields["id"],
-        created=fields["created"],
-        target=fields["target"],
-        kind=ParcelKind(fields["kind"]),
-        name=fields["name"],
-        digest=fields["digest"],
-        each=fields["each"],
-        run=Run(id=fields["run"], service=fields["run_service"]) if fields["run"] else None,
-        provenance=msgspec.json.decode(fields["provenance"], type=Provenance),
-        labels=msgspec.json.decode(fields["labels"], type=Labels),
-        number=fields["number"],
-        state=ParcelState(fields["state"]),
-        attempts=fields["attempts"],
-        next_try=fields["next_try"],
-        last_error=(
-            msgspec.json.decode(fields["last_error"], type=LastError)
-            if fields["last_error"]
-            else None
-        ),
-        native=fields["native"],
-        owner=fields["owner"],
-        revision=fields["revision"],
-    )
+def _parcel(row: Row[Any]) -> Parcel:
+    fields = columns_of(row)
+    run = Run(id=fields["run"], service=fields["run_service"]) if fields["run"] else None
+    error = fields["last_error"]
+    whole = {
+        **fields,
+        "run": run,
+        "provenance": msgspec.json.decode(fields["provenance"], type=Provenance),
+        "labels": msgspec.json.decode(fields["labels"], type=Labels),
+        "last_error": msgspec.json.decode(error, type=LastError) if error else None,
+    }
+    return msgspec.convert(whole, Parcel)
 
 
 def _text(value: object) -> str:

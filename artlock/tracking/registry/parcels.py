@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING
 
 import msgspec
 
-if TYPE_CHECKING:
-    from artlock.model.registration import Labels, Provenance, Run
+from artlock.model.registration import Labels, Provenance, Run
 
 
 class ParcelKind(StrEnum):

@@ -31,6 +31,8 @@ _LEVEL = 1
 _SMALLEST_TABLE, _LARGEST_TABLE = 10, 22
 _DOUBLE_FAST = 2
 """zstd's strategy that keeps places of the dictionary by long and by short matches."""
+_WINDOW = 1 << 24
+"""Bytes that a frame may ask to be kept at most; it covers a base and a piece."""
 _PLACE = 8
 _CHEAP = 4
 """A delta is taken at once if it is no longer than a fourth of the piece; rows in full take
@@ -107,7 +109,7 @@ def decompress(data: bytes, base: bytes | None, size: int) -> bytes:
         if size > MOST or zstandard.frame_content_size(data) != size:
             raise ValueError(size)
         likeness = None if base is None else _dictionary(base)
-        reader = zstandard.ZstdDecompressor(dict_data=likeness, max_window_size=4 * MOST)
+        reader = zstandard.ZstdDecompressor(dict_data=likeness, max_window_size=_WINDOW)
         text = reader.decompress(data, max_output_size=size, allow_extra_data=False)
     except zstandard.ZstdError as error:
         raise ValueError(str(error)) from error

@@ -14,9 +14,10 @@ from artlock.tracking.registry.failures import OvertakenError
 from artlock.tracking.registry.outbox import Outbox
 from artlock.tracking.registry.runs import Role, record_edge, runs_of
 from artlock.tracking.registry.snapshots import (
+    Snapshots,
+    TextError,
     has_snapshot,
     prepare_snapshot,
-    read_snapshot,
     store_snapshot,
 )
 from artlock.tracking.registry.survey import problems_of
@@ -101,7 +102,7 @@ class Registry:
             raise self._not_found(ref)
         with self._database.reading() as connection:
             artifact = self._artifact(connection, ref)
-            return versions_of(connection, artifact, name, limit)
+            return versions_of(self._database, connection, artifact, name, limit)
 
     def find(self, ref: Ref) -> TrackerVersion:
         """Return the version that a ref names; see ``Tracker.find``."""
@@ -117,7 +118,7 @@ class Registry:
                 number = number_of_alias(connection, artifact, ref.alias or "")
             found = None
             if number is not None:
-                found = version_of(connection, artifact, ref.name, number)
+                found = version_of(self._database, connection, artifact, ref.name, number)
             if found is None:
                 raise self._not_found(ref, name_is_there=True)
             return found
@@ -132,7 +133,7 @@ class Registry:
         self._refuse_absent(version)
         with self._database.reading() as connection:
             self._known(connection, version)
-            return read_snapshot(connection, url=self.url, digest=version.digest)
+            return Snapshots(connection, self.url).text(version.digest)
 
     def record_input(self, version: TrackerVersion, run: Run) -> None:
         """Record that a run used a version; a second time changes nothing.
@@ -233,7 +234,9 @@ class Registry:
                 else number_of_digest(connection, artifact, registration.digest)
             )
             if artifact is not None and number is not None:
-                version = version_of(connection, artifact, registration.name, number)
+                version = version_of(
+                    self._database, connection, artifact, registration.name, number
+                )
                 run = registration.run
                 if (
                     version is not None
@@ -255,7 +258,7 @@ class Registry:
                     text=registration.text,
                     like=newest_digest(connection, registration.name),
                 )
-            except ValueError as error:
+            except TextError as error:
                 raise self._refused(str(error)) from error
 
     def _check(self, registration: Registration) -> None:

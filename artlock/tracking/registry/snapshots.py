@@ -8,32 +8,39 @@ its digests, that of each piece and that of the whole.
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, NamedTuple
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any
 
+import msgspec
 from blake3 import blake3
 from sqlalchemy import select
 
 from artlock.engine.threads import each
-from artlock.errors import IntegrityError
 from artlock.model.registration import lock_digest
+from artlock.tracking.registry.failures import damaged
 from artlock.tracking.registry.pieces import MAX_DEPTH, compress, cut, decompress
 from artlock.tracking.registry.tables import PIECES, SNAPSHOT_PIECES, SNAPSHOTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from sqlalchemy import Connection
+    from sqlalchemy import Connection, Row
 
+    from artlock.errors import IntegrityError
     from artlock.tracking.registry.database import Database
 
 _AT_ONCE = 500
 """Values in one query; SQLite once took 999."""
+_SOME_PIECE = "a piece"
 _MOST_TEXT = 1 << 32
 """Bytes of a lock; a registry that came from anybody does not fill the memory."""
-_DAMAGED = "restore the registry from a backup, or push the lock again into a new one"
 
 
-class NewPiece(NamedTuple):
+class TextError(ValueError):
+    """A text is not of its digest, or is longer than the registry takes."""
+
+
+class NewPiece(msgspec.Struct, frozen=True, gc=False):
     """A piece that the registry does not hold yet, as it will be stored."""
 
     digest: bytes
@@ -43,7 +50,7 @@ class NewPiece(NamedTuple):
     data: bytes
 
 
-class NewSnapshot(NamedTuple):
+class NewSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     """A lock that the registry does not hold yet.
 
     Attributes:
@@ -59,7 +66,7 @@ class NewSnapshot(NamedTuple):
     new: tuple[NewPiece, ...]
 
 
-class _Entry(NamedTuple):
+class _Entry(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A piece that the registry holds, without its data."""
 
     id: int
@@ -69,7 +76,7 @@ class _Entry(NamedTuple):
     depth: int
 
 
-class _Work(NamedTuple):
+class _Work(msgspec.Struct, frozen=True, gc=False):
     """A piece, and what it may be stored by."""
 
     digest: bytes
@@ -97,14 +104,14 @@ def prepare_snapshot(
         like: The digest of a lock that is probably close to it, if there is any.
 
     Raises:
-        ValueError: The text is not of the digest, or longer than 4 GiB.
+        TextError: The text is not of the digest, or longer than 4 GiB.
         IntegrityError: What is there, and would be needed, is damaged.
     """
     if lock_digest(text) != digest or len(text) > _MOST_TEXT:
         message = f"the text of `{digest}` has another digest, or more than 4 GiB"
-        raise ValueError(message)
+        raise TextError(message)
     cuts = [(blake3(piece.text).digest(), piece) for piece in cut(text)]
-    store = _Store(connection, url)
+    store = Snapshots(connection, url)
     known = store.known([piece_digest for piece_digest, _ in cuts])
     places = {} if like is None else store.places(like)
 
@@ -136,7 +143,7 @@ def prepare_snapshot(
         digest=digest,
         size=len(text),
         pieces=tuple((piece_digest, piece.place) for piece_digest, piece in cuts),
-        new=tuple(sorted(new)),
+        new=tuple(sorted(new, key=attrgetter("digest"))),
     )
 
 
@@ -147,12 +154,16 @@ def store_snapshot(
     if has_snapshot(connection, snapshot.digest):
         return
     # Sorted by digest: two that store the same pieces wait for each other, and not both.
-    database.insert_new(connection, PIECES, [piece._asdict() for piece in snapshot.new])
+    database.insert_new(
+        connection, PIECES, [msgspec.structs.asdict(piece) for piece in snapshot.new]
+    )
     row = {"digest": snapshot.digest, "size": snapshot.size}
     database.insert_new(connection, SNAPSHOTS, [row])
     query = select(SNAPSHOTS.c.id).where(SNAPSHOTS.c.digest == snapshot.digest)
     number = connection.execute(query).scalar_one()
-    ids = _Store(connection, database.url).known([digest for digest, _ in snapshot.pieces])
+    ids = Snapshots(connection, database.url).known(
+        [digest for digest, _ in snapshot.pieces]
+    )
     rows = [
         {"snapshot": number, "position": at, "piece": ids[digest].id, "place": place}
         for at, (digest, place) in enumerate(snapshot.pieces)
@@ -161,22 +172,13 @@ def store_snapshot(
     database.insert_new(connection, SNAPSHOT_PIECES, rows)
 
 
-def read_snapshot(connection: Connection, *, url: str, digest: str) -> bytes:
-    """Return the text of a lock.
+class Snapshots:
+    """The locks that a registry holds, read in one transaction.
 
     Args:
-        connection: To the registry.
+        connection: In a transaction of the caller, to the end of which this is of use.
         url: Of the registry.
-        digest: The lock digest.
-
-    Raises:
-        IntegrityError: It is not there, or not as it was stored; never wrong text.
     """
-    return _Store(connection, url).text(digest)
-
-
-class _Store:
-    """What is stored, read through one connection."""
 
     def __init__(self, connection: Connection, url: str) -> None:
         self._connection = connection
@@ -189,7 +191,7 @@ class _Store:
         for some in _batches(digests):
             query = select(*_ENTRY).where(PIECES.c.digest.in_(some))
             for row in self._connection.execute(query):
-                entry = _Entry(*row)
+                entry = self._entry(row)
                 found[entry.digest] = entry
         return found
 
@@ -223,12 +225,12 @@ class _Store:
         """Return the bytes of the first of a chain; they have its digest."""
         query = select(PIECES.c.id, PIECES.c.data)
         query = query.where(PIECES.c.id.in_([entry.id for entry in chain]))
-        data = {int(id_): bytes(found) for id_, found in self._connection.execute(query)}
+        data = {found[0]: found[1] for found in self._connection.execute(query)}
         text: bytes | None = None
         for entry in reversed(chain):
             try:
                 text = decompress(data[entry.id], text, entry.size)
-            except (KeyError, ValueError) as error:
+            except (KeyError, TypeError, ValueError) as error:
                 expected, actual = f"{entry.size} bytes", "what cannot be unpacked"
                 raise self._damaged(_name(entry.id), expected, actual) from error
         assert text is not None  # noqa: S101 - a chain has one piece at least
@@ -236,13 +238,17 @@ class _Store:
         return text
 
     def text(self, digest: str) -> bytes:
-        """See ``read_snapshot``."""
+        """Return the text of a lock.
+
+        Raises:
+            IntegrityError: It is not there, or not as it was stored; never wrong text.
+        """
         query = select(SNAPSHOTS.c.id, SNAPSHOTS.c.size).where(SNAPSHOTS.c.digest == digest)
         found = self._connection.execute(query).one_or_none()
         if found is None:
             raise self._damaged(digest, digest, "nothing")
         number, size = found
-        if size > _MOST_TEXT:
+        if not isinstance(size, int) or size > _MOST_TEXT:
             raise self._damaged(digest, digest, f"{size} bytes")
         rows = self._connection.execute(
             select(SNAPSHOT_PIECES.c.position, SNAPSHOT_PIECES.c.piece)
@@ -251,7 +257,7 @@ class _Store:
         ).all()
         if [position for position, _ in rows] != list(range(len(rows))):
             raise self._damaged(digest, digest, "a gap")
-        pieces = [int(piece) for _, piece in rows]
+        pieces = [piece for _, piece in rows]
         self._load(pieces)
         if sum(self.chain(piece)[0].size for piece in pieces) != size:
             raise self._damaged(digest, f"{size} bytes", "pieces of another size")
@@ -269,7 +275,7 @@ class _Store:
             for some in _batches(wanted):
                 query = select(*_ENTRY).where(PIECES.c.id.in_(some))
                 for row in self._connection.execute(query):
-                    entry = _Entry(*row)
+                    entry = self._entry(row)
                     self._entries[entry.id] = entry
                     bases.append(entry.base)
             wanted = [
@@ -284,13 +290,15 @@ class _Store:
             raise self._damaged(subject, f"blake3:{expected}", f"blake3:{actual}")
 
     def _damaged(self, subject: str, expected: str, actual: str) -> IntegrityError:
-        return IntegrityError(
-            subject=subject,
-            expected=expected,
-            actual=actual,
-            record=self._url,
-            hint=_DAMAGED,
-        )
+        return damaged(self._url, subject, expected, actual)
+
+    def _entry(self, row: Row[*tuple[Any, ...]]) -> _Entry:
+        """Take a row for what it is; SQLite keeps any value in any column."""
+        try:
+            return msgspec.convert(tuple(row), _Entry)
+        except msgspec.ValidationError as error:
+            actual = str(error)
+            raise self._damaged(_SOME_PIECE, "its columns", actual) from error
 
 
 _ENTRY = (PIECES.c.id, PIECES.c.digest, PIECES.c.size, PIECES.c.base, PIECES.c.depth)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import func, select
 
 from artlock.errors import IntegrityError
-from artlock.tracking.registry.snapshots import read_snapshot
+from artlock.tracking.registry.snapshots import Snapshots
 from artlock.tracking.registry.tables import ALIASES, ARTIFACTS, SNAPSHOTS, VERSIONS
 
 if TYPE_CHECKING:
@@ -32,14 +32,15 @@ def problems_of(connection: Connection, url: str) -> Iterator[str]:
     yield from _problems_with_aliases(connection)
     digests = connection.execute(select(SNAPSHOTS.c.digest).order_by(SNAPSHOTS.c.id))
     held = list(digests.scalars())
+    snapshots = Snapshots(connection, url)
     for digest in held:
         try:
-            read_snapshot(connection, url=url, digest=digest)
+            snapshots.text(digest)
         except IntegrityError as error:
             yield f"`{digest}` cannot be read: {error.subject} is {error.actual}"
-    for digest in connection.execute(select(VERSIONS.c.digest).distinct()).scalars():
-        if digest not in set(held):
-            yield f"`{digest}` is registered, but not there"
+    registered = connection.execute(select(VERSIONS.c.digest).distinct()).scalars()
+    for digest in sorted(set(registered) - set(held)):
+        yield f"`{digest}` is registered, but not there"
 
 
 def _problems_with_numbers(connection: Connection) -> Iterator[str]:

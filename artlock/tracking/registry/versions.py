@@ -5,11 +5,20 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 from sqlalchemy import and_, func, select, update
 
 from artlock.model.registration import Labels, Provenance, TrackerVersion
 from artlock.model.tokens import Trust
-from artlock.tracking.registry.tables import ALIASES, ARTIFACTS, METAS, TAGS, VERSIONS
+from artlock.tracking.registry.failures import damaged
+from artlock.tracking.registry.tables import (
+    ALIASES,
+    ARTIFACTS,
+    METAS,
+    TAGS,
+    VERSIONS,
+    columns_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -81,18 +90,26 @@ def number_of_alias(connection: Connection, artifact: int, alias: str) -> int | 
 
 
 def version_of(
-    connection: Connection, artifact: int, name: str, number: int
+    database: Database, connection: Connection, artifact: int, name: str, number: int
 ) -> TrackerVersion | None:
     """Return a version with its labels, or ``None`` if there is no such number."""
-    found = _versions(connection, artifact, name, VERSIONS.c.number == number, limit=1)
+    found = _versions(
+        database.url, connection, artifact, name, VERSIONS.c.number == number, limit=1
+    )
     return found[0] if found else None
 
 
 def versions_of(
-    connection: Connection, artifact: int, name: str, limit: int | None
+    database: Database,
+    connection: Connection,
+    artifact: int,
+    name: str,
+    limit: int | None,
 ) -> list[TrackerVersion]:
     """Return the versions of a name with their labels, the newest first."""
-    return _versions(connection, artifact, name, VERSIONS.c.number > 0, limit=limit)
+    return _versions(
+        database.url, connection, artifact, name, VERSIONS.c.number > 0, limit=limit
+    )
 
 
 def insert_version(
@@ -169,6 +186,7 @@ def _put(
 
 
 def _versions(
+    url: str,
     connection: Connection,
     artifact: int,
     name: str,
@@ -188,7 +206,9 @@ def _versions(
     # The rows are of successive numbers, so their labels are found by the ends.
     numbers = [int(row._mapping["number"]) for row in rows]  # noqa: SLF001 - documented
     labels = _labels(connection, artifact, min(numbers), max(numbers))
-    return [_version(row, name, labels[n]) for row, n in zip(rows, numbers, strict=True)]
+    return [
+        _version(url, row, name, labels[n]) for row, n in zip(rows, numbers, strict=True)
+    ]
 
 
 def _labels(
@@ -220,23 +240,43 @@ def _labels(
     }
 
 
-def _version(row: Row[tuple[object, ...]], name: str, labels: Labels) -> TrackerVersion:
-    fields = row._mapping  # noqa: SLF001 - the documented way to the columns by name
+class _Columns(msgspec.Struct, frozen=True, kw_only=True):
+    """A row of versions, seen to be of the types that it should be of."""
+
+    number: int
+    digest: str
+    each: bool
+    parent: int | None
+    objects: int
+    size: int
+    trust: Trust
+    time: str
+    git_commit: str | None
+    git_dirty: bool
+    git_remote: str | None
+    author: str | None
+
+
+def _version(url: str, row: Row[Any], name: str, labels: Labels) -> TrackerVersion:
+    try:  # SQLite keeps any value in any column
+        found = msgspec.convert(columns_of(row), _Columns)
+    except msgspec.ValidationError as error:
+        raise damaged(url, f"a version of `{name}`", "its columns", str(error)) from error
     return TrackerVersion(
         name=name,
-        number=fields["number"],
-        digest=fields["digest"],
-        each=fields["each"],
-        objects=fields["objects"],
-        size=fields["size"],
-        trust=Trust(fields["trust"]),
+        number=found.number,
+        digest=found.digest,
+        each=found.each,
+        objects=found.objects,
+        size=found.size,
+        trust=found.trust,
         provenance=Provenance(
-            time=fields["time"],
-            commit=fields["git_commit"],
-            dirty=fields["git_dirty"],
-            remote=fields["git_remote"],
-            author=fields["author"],
+            time=found.time,
+            commit=found.git_commit,
+            dirty=found.git_dirty,
+            remote=found.git_remote,
+            author=found.author,
         ),
         labels=labels,
-        parent=fields["parent"],
+        parent=found.parent,
     )

@@ -13,15 +13,17 @@ from artlock.tracking.registry import Registry, open_registry
 OpenRegistry = Callable[[], Registry]
 
 
-def context_at(folder: Path, **more: float) -> TrackerContext:
-    return TrackerContext(environ=dict(os.environ), base=folder, scratch=folder, **more)
+def context_at(folder: Path, deadline_s: float = 120.0) -> TrackerContext:
+    return TrackerContext(
+        environ=dict(os.environ), base=folder, scratch=folder, deadline_s=deadline_s
+    )
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def registry_url(request: pytest.FixtureRequest) -> str:
     if request.param == "sqlite":
         return "sqlite:///registry.db"
-    return str(request.getfixturevalue("postgresql").create_database())
+    return str(request.getfixturevalue("postgresql").create_schema())
 
 
 @pytest.fixture
@@ -41,3 +43,17 @@ def open_again(registry_url: str, tmp_path: Path) -> Iterator[OpenRegistry]:
 @pytest.fixture
 def registry(open_again: OpenRegistry) -> Registry:
     return open_again()
+
+
+@pytest.fixture
+def open_sqlite(tmp_path: Path) -> Iterator[OpenRegistry]:
+    """Return what opens ``registry.db`` in the test's folder."""
+    opened: list[Registry] = []
+
+    def open_one() -> Registry:
+        opened.append(open_registry(Path("registry.db"), context_at(tmp_path)))
+        return opened[-1]
+
+    yield open_one
+    for registry in opened:
+        registry.close()

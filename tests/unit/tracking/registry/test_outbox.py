@@ -1,4 +1,8 @@
+import sqlite3
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
@@ -246,6 +250,32 @@ def test_a_lease_that_ended_is_another_s(outbox: Outbox, open_again: OpenRegistr
     assert other.done(taken, native="heir's")
 
 
+def test_the_same_owner_that_comes_back_too_late_ends_nothing(outbox: Outbox) -> None:
+    outbox.add([parcel()], texts("v-1"))
+    lost = claimed(outbox, 1000.0, "me")
+    taken = claimed(outbox, 1060.0, "me")
+    assert not outbox.bury(lost, error=DOWN)
+    assert outbox.done(taken, native="")
+
+
+def test_many_that_send_at_once_take_each_parcel_once(
+    outbox: Outbox, open_again: OpenRegistry
+) -> None:
+    new = [parcel(name=f"n{number}") for number in range(24)]
+    ids = [p.id for p in outbox.add(new, texts("v-1"))]
+
+    def take_all(number: int) -> list[int]:
+        mine = open_again().outbox
+        taken = []
+        while (found := claim(mine, owner=f"{number}")) is not None:
+            taken.append(found.id)
+        return taken
+
+    with ThreadPoolExecutor(4) as threads:
+        found = [one for some in threads.map(take_all, range(4)) for one in some]
+    assert sorted(found) == ids
+
+
 def test_a_dropped_parcel_is_gone_and_its_number_is_not_given_again(
     outbox: Outbox,
 ) -> None:
@@ -274,6 +304,20 @@ def test_an_outbox_that_is_not_there_is_empty_and_looking_makes_nothing(
     with pytest.raises(ConfigError):
         outbox.drop(1)
     assert registry.names() == []
+
+
+@pytest.mark.parametrize(
+    "damage", ["labels = '{'", "attempts = 'many'", "provenance = '[]'", "created = x'00'"]
+)
+def test_a_damaged_row_is_said(
+    tmp_path: Path, open_sqlite: OpenRegistry, damage: str
+) -> None:
+    outbox = open_sqlite().outbox
+    outbox.add([parcel()], texts("v-1"))
+    with closing(sqlite3.connect(tmp_path / "registry.db")) as there, there:
+        there.execute(f"update artlock_outbox set {damage}")  # noqa: S608 - as above
+    with pytest.raises(IntegrityError, match=r"registry\.db"):
+        outbox.waiting()
 
 
 def test_a_digest_is_of_the_text() -> None:

@@ -97,7 +97,7 @@ def test_what_is_not_a_piece_is_refused() -> None:
     stored = compress(piece, base)
     for data, like, size in (
         (stored.data, base, len(piece) - 1),
-        (stored.data, base[1:], len(piece)),
+        (stored.data, base[:-1], len(piece)),
         (stored.data, None, len(piece)),
         (stored.data[:-1], base, len(piece)),
         (stored.data + b"x", base, len(piece)),

@@ -1,0 +1,356 @@
+"""What stands in the way: files, disks, servers, and others at work."""
+
+import os
+import signal
+import socket
+import sqlite3
+import stat
+import time
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from artlock.errors import (
+    ArtlockError,
+    RefNotFoundError,
+    RegistrationRefusedError,
+    TrackerDeniedError,
+    TrackerUnavailableError,
+    TrackingError,
+)
+from artlock.model.registration import Run
+from artlock.model.uri import Uri
+from artlock.tracking.registry import Registry, database, open_registry
+from testbed import mounts
+from testbed.ports import free_ports
+from testbed.postgresql import PostgreSQL
+from tests.registrations import registration, simple_lock
+from tests.unit.tracking.registry.conftest import OpenRegistry, context_at
+from tests.unit.tracking.registry.test_outbox import parcel
+from tests.unit.tracking.registry.test_snapshots import History
+
+
+def refusal(work: Callable[[], object]) -> ArtlockError:
+    with pytest.raises(ArtlockError) as caught:
+        work()
+    return caught.value
+
+
+def register(registry: Registry) -> None:
+    registry.register(registration(simple_lock()))
+
+
+class TestFiles:
+    def test_what_is_made_is_private(self, tmp_path: Path) -> None:
+        folder = tmp_path / "new" / "data"
+        registry = open_registry(folder / "registry.db", context_at(tmp_path))
+        register(registry)
+        for place in (folder, folder.parent):
+            assert stat.S_IMODE(place.stat().st_mode) == 0o700
+        names = {path.name for path in folder.iterdir()}
+        assert names >= {"registry.db", "registry.db-wal"}
+        for path in folder.iterdir():
+            assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        registry.close()
+
+    def test_it_is_durable_and_kept_as_a_log(self, open_sqlite: OpenRegistry) -> None:
+        registry = open_sqlite()
+        register(registry)
+        with registry._database.reading() as connection:
+            for pragma, value in (
+                ("journal_mode", "wal"),
+                ("synchronous", 2),
+                ("foreign_keys", 1),
+                ("trusted_schema", 0),
+            ):
+                found = connection.exec_driver_sql(f"pragma {pragma}").scalar()
+                assert (pragma, found) == (pragma, value)
+
+    def test_to_look_at_what_is_not_there_makes_nothing(
+        self, tmp_path: Path, open_sqlite: OpenRegistry
+    ) -> None:
+        registry = open_sqlite()
+        version = registration(simple_lock())
+        assert list(registry.names()) == []
+        assert list(registry.verify()) == []
+        with pytest.raises(RefNotFoundError, match=r"registry\.db"):
+            registry.versions(version.name)
+        assert list(tmp_path.glob("registry*")) == []
+
+    def test_a_file_of_another_kind_is_left_alone(
+        self, tmp_path: Path, open_sqlite: OpenRegistry
+    ) -> None:
+        (tmp_path / "registry.db").write_text("[[artifact]]\n" * 100)
+        error = refusal(open_sqlite().names)
+        assert isinstance(error, TrackingError)
+        assert "no SQLite database" in error.message
+        assert (tmp_path / "registry.db").read_text() == "[[artifact]]\n" * 100
+
+    def test_the_database_of_another_program_is_left_alone(
+        self, tmp_path: Path, open_sqlite: OpenRegistry
+    ) -> None:
+        with closing(sqlite3.connect(tmp_path / "registry.db")) as there, there:
+            there.execute("create table runs (id integer)")
+        before = (tmp_path / "registry.db").read_bytes()
+        error = refusal(lambda: register(open_sqlite()))
+        assert "another program" in error.message
+        assert (tmp_path / "registry.db").read_bytes() == before
+
+    @pytest.mark.parametrize("keep", [100, 4096, 30_000])
+    def test_a_damaged_file_is_said(
+        self, tmp_path: Path, open_sqlite: OpenRegistry, keep: int
+    ) -> None:
+        registry = open_sqlite()
+        registry.register(History(2000).registration())
+        registry.close()
+        path = tmp_path / "registry.db"
+        data = path.read_bytes()
+        path.write_bytes(data[:keep] + b"\xa5" * (len(data) - keep))
+        again = open_sqlite()
+        try:
+            problems = again.verify()
+        except TrackingError as error:
+            assert "damaged" in error.message or "no SQLite" in error.message  # noqa: PT017 - either way will do
+        else:
+            assert problems
+
+    def test_a_folder_in_its_place_is_said(
+        self, tmp_path: Path, open_sqlite: OpenRegistry
+    ) -> None:
+        (tmp_path / "registry.db").mkdir()
+        error = refusal(lambda: register(open_sqlite()))
+        assert isinstance(error, TrackerDeniedError)
+        assert error.hint is not None
+
+    @pytest.mark.skipif(mounts.problem("tmpfs") is not None, reason="no right to mount")
+    def test_a_place_that_cannot_be_written_is_said(self, tmp_path: Path) -> None:
+        folder = tmp_path / "data"
+        folder.mkdir()
+        registry = open_registry(folder / "registry.db", context_at(tmp_path))
+        register(registry)
+        registry.close()
+        with mounts.bound(folder, folder, read_only=True):
+            for name in ("registry.db", "new.db"):
+                registry = open_registry(folder / name, context_at(tmp_path))
+                error = refusal(lambda registry=registry: register(registry))  # type: ignore[misc]
+                assert isinstance(error, TrackerDeniedError)
+                assert error.hint is not None
+                registry.close()
+
+    @pytest.mark.skipif(mounts.problem("tmpfs") is not None, reason="no right to mount")
+    def test_a_full_disk_leaves_what_was_there(self, tmp_path: Path) -> None:
+        with mounts.mounted("tmpfs", tmp_path, "size=2m") as folder:
+            registry = open_registry(folder / "registry.db", context_at(tmp_path))
+            register(registry)
+            error = refusal(lambda: registry.register(History(40_000).registration()))
+            assert isinstance(error, TrackingError)
+            assert "no space" in error.message
+            assert [v.number for v in registry.versions("data")] == [1]
+            registry.close()
+            registry = open_registry(folder / "registry.db", context_at(tmp_path))
+            registry.register(registration(simple_lock("v-2")))
+            assert registry.verify() == []
+            registry.close()
+
+    def test_who_holds_it_too_long_is_waited_for_no_longer(self, tmp_path: Path) -> None:
+        path = tmp_path / "registry.db"
+        registry = open_registry(path, context_at(tmp_path, 0.2))
+        register(registry)
+        with closing(sqlite3.connect(path, isolation_level=None)) as other:
+            other.execute("begin immediate")
+            assert len(registry.versions("data")) == 1  # readers do not wait
+            error = refusal(lambda: registry.register(registration(simple_lock("v-2"))))
+            assert isinstance(error, TrackerUnavailableError)
+            assert "another process" in error.message
+            other.execute("rollback")
+        assert registry.register(registration(simple_lock("v-2"))).created
+        registry.close()
+
+    def test_a_network_file_system_is_refused(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def on_nfs(folder: Path) -> str | None:
+            return "nfs4" if folder == tmp_path else None
+
+        monkeypatch.setattr(database, "network_file_system", on_nfs)
+        registry = open_registry(tmp_path / "a" / "registry.db", context_at(tmp_path))
+        error = refusal(lambda: register(registry))
+        assert "nfs4" in error.message
+        assert "postgresql://" in (error.hint or "")
+        assert not (tmp_path / "a").exists()
+
+
+class TestServers:
+    def test_credentials_are_those_of_the_environment(
+        self, postgresql: PostgreSQL, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        url = postgresql.create_database()
+        monkeypatch.delenv("PGPASSWORD")
+        error = refusal(lambda: register(opened(url, tmp_path)))
+        assert isinstance(error, TrackerDeniedError)
+        assert "PGPASSWORD" in (error.hint or "")
+        monkeypatch.setenv("PGPASSWORD", "wrong-password")
+        error = refusal(lambda: register(opened(url, tmp_path)))
+        assert isinstance(error, TrackerDeniedError)
+        assert "wrong-password" not in error.message
+        monkeypatch.delenv("PGPASSWORD")
+        file = tmp_path / "pgpass"
+        file.write_text(f"*:*:*:*:{postgresql.environ['PGPASSWORD']}\n")
+        file.chmod(0o600)
+        monkeypatch.setenv("PGPASSFILE", str(file))
+        register(opened(url, tmp_path))
+
+    def test_the_environment_of_the_run_comes_before_that_of_the_process(
+        self, postgresql: PostgreSQL, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        url = postgresql.create_database()
+        registry = opened(url, tmp_path)
+        monkeypatch.setenv("PGPASSWORD", "wrong-password")
+        register(registry)
+        registry.close()
+
+    def test_a_server_that_is_not_there_is_said(self, tmp_path: Path) -> None:
+        (port,) = free_ports(1)
+        error = refusal(
+            lambda: register(opened(f"postgresql://127.0.0.1:{port}/art", tmp_path))
+        )
+        assert isinstance(error, TrackerUnavailableError)
+        assert error.hint is not None
+
+    def test_a_server_that_is_no_postgresql_is_said(self, tmp_path: Path) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            port = server.getsockname()[1]
+            url = f"postgresql://127.0.0.1:{port}/art?connect_timeout=2"
+            error = refusal(lambda: register(opened(url, tmp_path)))
+        assert isinstance(error, TrackerUnavailableError)
+
+    def test_a_database_that_is_not_there_is_said(
+        self, postgresql: PostgreSQL, tmp_path: Path
+    ) -> None:
+        error = refusal(lambda: register(opened(postgresql.url("nothing"), tmp_path)))
+        assert isinstance(error, TrackingError)
+        assert "no such database" in error.message
+        assert "createdb" in (error.hint or "")
+
+    def test_who_may_not_make_tables_is_told(
+        self, postgresql: PostgreSQL, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        url = postgresql.create_database()
+        postgresql.execute("drop role if exists reader")
+        postgresql.execute("create role reader login password 'reader-password'")
+        monkeypatch.setenv("PGUSER", "reader")
+        monkeypatch.setenv("PGPASSWORD", "reader-password")
+        error = refusal(lambda: register(opened(url, tmp_path)))
+        assert isinstance(error, TrackerDeniedError)
+        assert "may not be written" in error.message
+
+    def test_the_rights_that_the_guide_grants_are_enough(
+        self, postgresql: PostgreSQL, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        url = postgresql.create_database()
+        name = url.rpartition("/")[2]
+        register(opened(url, tmp_path))
+        guide = Path(__file__).parents[4] / "docs" / "guides" / "share-a-registry.md"
+        grants = guide.read_text("utf-8").partition("```sql\n")[2].partition("```")[0]
+        assert grants.count("grant ") == 4
+        postgresql.execute("create role data_team login password 'team-password'")
+        for grant in grants.replace("database artlock", f"database {name}").split(";"):
+            if grant.strip():
+                postgresql.execute(grant, name)
+        monkeypatch.setenv("PGUSER", "data_team")
+        monkeypatch.setenv("PGPASSWORD", "team-password")
+        registry = opened(url, tmp_path)
+        version = registry.register(registration(simple_lock("v-2"))).version
+        assert version is not None
+        registry.record_input(version, Run(id="eval"))
+        new = parcel("v-2")
+        (kept,) = registry.outbox.add([new], {})
+        assert registry.outbox.claim(now_s=1, lease_s=1, owner="me") is not None
+        assert registry.outbox.drop(kept.id).digest == version.digest
+        registry.close()
+
+    def test_a_connection_that_is_cut_is_said_and_made_again(
+        self, postgresql: PostgreSQL, tmp_path: Path
+    ) -> None:
+        url = postgresql.create_database()
+        registry = opened(url, tmp_path)
+        register(registry)
+        postgresql.execute(
+            "select pg_terminate_backend(pid) from pg_stat_activity"
+            " where datname like 'registry_%' and pid <> pg_backend_pid()"
+        )
+        error = refusal(lambda: registry.versions("data"))
+        assert isinstance(error, TrackerUnavailableError)
+        assert len(registry.versions("data")) == 1
+        registry.close()
+
+    def test_a_server_that_is_killed_while_it_writes_leaves_no_half_version(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        with PostgreSQL() as server:
+            for name, value in server.environ.items():
+                monkeypatch.setenv(name, value)
+            registry = opened(server.create_database(), tmp_path)
+            register(registry)
+            with registry._database.reading() as connection:
+                backend = connection.exec_driver_sql("select pg_backend_pid()").scalar()
+            with pytest.raises(TrackerUnavailableError):
+                _write_and_kill(registry, int(backend or 0))
+            for _ in range(300):
+                try:  # the server starts its other processes anew
+                    assert len(registry.versions("data")) == 1
+                    break
+                except TrackerUnavailableError:
+                    time.sleep(0.1)
+            assert registry.verify() == []
+            registry.close()
+
+    def test_who_gives_a_number_waits_for_who_is_giving_one(
+        self, postgresql: PostgreSQL, tmp_path: Path
+    ) -> None:
+        url = postgresql.create_database()
+        register(opened(url, tmp_path))
+        registry = open_registry(Uri.parse(url), context_at(tmp_path, 0.3))
+        with psycopg.connect(url) as other:
+            other.execute("select * from artlock_artifacts for no key update")
+            error = refusal(lambda: registry.register(registration(simple_lock("v-2"))))
+            assert isinstance(error, TrackerUnavailableError)
+        assert registry.register(registration(simple_lock("v-2"))).created
+        registry.close()
+
+    def test_a_table_that_is_held_too_long_is_said(
+        self, postgresql: PostgreSQL, tmp_path: Path
+    ) -> None:
+        url = postgresql.create_database()
+        register(opened(url, tmp_path))
+        registry = open_registry(Uri.parse(url), context_at(tmp_path, 0.3))
+        with psycopg.connect(url) as other:
+            other.execute("lock table artlock_artifacts")
+            error = refusal(lambda: registry.register(registration(simple_lock("v-2"))))
+            assert isinstance(error, TrackerUnavailableError)
+        registry.close()
+
+
+def opened(url: str, folder: Path) -> Registry:
+    return open_registry(Uri.parse(url), context_at(folder))
+
+
+def _write_and_kill(registry: Registry, backend: int) -> None:
+    with registry._database.writing() as connection:
+        connection.exec_driver_sql("insert into artlock_artifacts (name) values ('half')")
+        os.kill(backend, signal.SIGKILL)
+        connection.exec_driver_sql("select count(*) from artlock_versions")
+
+
+@pytest.mark.parametrize("text", ["nul\0", "half \ud800"])
+def test_text_that_no_database_keeps_is_refused(registry: Registry, text: str) -> None:
+    from msgspec.structs import replace  # noqa: PLC0415 - only here
+
+    sent = registration(simple_lock())
+    odd = replace(sent, provenance=replace(sent.provenance, author=text))
+    with pytest.raises(RegistrationRefusedError):
+        registry.register(odd)
+    assert list(registry.names()) == []
