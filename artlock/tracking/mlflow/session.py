@@ -92,10 +92,10 @@ class Session:
             address = self.address
             if address.file:
                 path = address.path(self._context.base)
+                if not path.exists():
+                    make_database(path, address.url)
+                _refuse_others(path, address.url)
                 with _its_own_warnings_ignored():
-                    if not path.exists():
-                        _make(path, address.url)
-                    _refuse_others(path, address.url)
                     self._client = MlflowClient(f"sqlite:///{path}")
             else:
                 self._client = MlflowClient(address.server)
@@ -145,12 +145,19 @@ def _artifacts_beside(database: Path) -> Path:
     return database.with_name(f"{database.stem}-artifacts")
 
 
-def _make(path: Path, url: str) -> None:
+def make_database(path: Path, url: str) -> None:
     """Make a database of MLflow's at ``path``, whole or not at all.
 
     MLflow makes its tables in many steps, and a file in which it was stopped between two
     of them is of no more use. So they are made aside, and the file gets its name last; the
     first of several keeps it.
+
+    Args:
+        path: Its folder is made too.
+        url: Of the tracker, for messages.
+
+    Raises:
+        TrackingError: The folder cannot be made.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -158,12 +165,15 @@ def _make(path: Path, url: str) -> None:
         message = f"the folder of `{path}` cannot be made: {error.strerror}"
         raise TrackingError(message, tracker=url) from error
     aside = path.with_name(f".{path.name}.{uuid4().hex}")
-    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore  # noqa: PLC0415 - half a second, for nothing where there is a server
-
     try:
         # The folder is that of MLflow's experiment `Default`: without it, `./mlruns`.
         root = _artifacts_beside(path).as_uri()
-        store = SqlAlchemyStore(f"sqlite:///{aside}", root)
+        with _its_own_warnings_ignored():
+            from mlflow.store.tracking.sqlalchemy_store import (  # noqa: PLC0415 - half a second
+                SqlAlchemyStore,
+            )
+
+            store = SqlAlchemyStore(f"sqlite:///{aside}", root)
         store._dispose_engine()  # noqa: SLF001 - before the file is given away
         with suppress(FileExistsError):
             os.link(aside, path)
