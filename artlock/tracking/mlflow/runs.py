@@ -17,6 +17,10 @@
     artlock.produced-by.<16 hex>  {"id":"<run>","service":"mlflow"}
     artlock.consumed-by.<16 hex>  {"id":"<run>","service":"comet"}
 
+A run of this MLflow that made a version gets one tag::
+
+    artlock.produced.image-classifier-data.v3  blake3:<64 hex>
+
 MLflow knows a dataset by experiment, name and digest, and keeps what was said of it first.
 So the digests here cover whatever the source says. A digest of a dataset has 36 characters
 at most; the whole one stands in a tag of the input, and in the source of the lock's own.
@@ -50,6 +54,7 @@ LOCK_FOLDER = "artlock"
 LOCK_FILE = "artifacts.lock"
 NAME, DIGEST, NUMBER = "artlock.name", "artlock.digest", "artlock.number"
 ALIAS, TAG, META = "artlock.alias.", "artlock.tag.", "artlock.meta."
+PRODUCED = "artlock.produced."
 PRODUCED_BY, CONSUMED_BY = "artlock.produced-by.", "artlock.consumed-by."
 PUSHED, TRAINED = "artlock", "training"
 """What an input is to its run: MLflow's own words for the second, none for the first."""

@@ -28,7 +28,6 @@ from artlock.errors import (
 )
 from artlock.model.refs import LATEST, Ref
 from artlock.model.registration import (
-    Labels,
     Lineage,
     Outcome,
     Registration,
@@ -67,22 +66,17 @@ class MlflowTracker:
             message = f"`{registration.name}` cannot be registered with MLflow: {problem}"
             raise RegistrationRefusedError(message, tracker=self._address.url)
         experiment = self._experiment_to_write()
-        run = self._counted(experiment, registration)
-        created = False
-        if run is None:
-            run = self._run_for(experiment, registration)
-            created = not _counts(run)
+        run = self._run_for(experiment, registration)
+        created = not _counts(run)
         if created:
             self._send(run, registration)
-            self._finish(run, registration)
-        run_id = str(run.info.run_id)
-        self._label(experiment, run_id, registration.name, registration.labels)
-        warnings = self._note_producer(run_id, registration)
-        version = self._version(experiment, self._get(run_id))
+            run = self._finished(run, registration)
+        run = self._labelled(run, registration)
+        version = self._version(run)
         if version.digest != registration.digest:
-            message = f"run {run_id} came back with another digest"
+            message = f"run {version.native} came back with another digest"
             raise TrackingError(message, tracker=self._address.url)
-        return Outcome(version=version, created=created, warnings=warnings)
+        return Outcome(version=version, created=created)
 
     def names(self) -> Sequence[str]:
         """Return the names that have a finished version, sorted."""
@@ -130,7 +124,7 @@ class MlflowTracker:
             run = next(iter(found), None)
         if run is None:
             raise self._not_found(ref)
-        return self._version(experiment, run)
+        return self._version(run)
 
     def fetch(self, version: TrackerVersion) -> bytes:
         """Return the text of the lock, from the file of the push run."""
@@ -257,38 +251,43 @@ class MlflowTracker:
 
     # -- the push run
 
-    def _counted(self, experiment: str, registration: Registration) -> MlflowRun | None:
-        """Return the run of a version with this digest, or ``None``.
-
-        There are two where one was deleted, pushed anew and restored; the first counts.
-        """
-        condition = (
-            f"{_numbered(registration.name)} and {_is(runs.DIGEST, registration.digest)}"
-        )
-        return next(iter(self._search([experiment], condition, ascending=True)), None)
-
     def _run_for(self, experiment: str, registration: Registration) -> MlflowRun:
         """Return the one run that this lock has, or gets: begun by whoever was first."""
         for _ in range(_TRIES):
-            begun = self._begun(experiment, registration)
-            mine = begun or self._create(experiment, registration)
+            there = self._pushed(experiment, registration)
+            if there is not None and _counts(there):
+                return there
+            mine = there or self._create(experiment, registration)
             try:
                 return self._settled(str(mine.info.run_id), registration)
             except TrackingError:
                 # Whoever began it has deleted it since, as one too many.
                 now = self._get_or_none(str(mine.info.run_id))
-                if begun is None or (now is not None and _is_active(now)):
+                if there is None or (now is not None and _is_active(now)):
                     raise
         message = f"`{registration.name}` is pushed by too many at once"
         raise TrackerUnavailableError(message, tracker=self._address.url)
+
+    def _pushed(self, experiment: str, registration: Registration) -> MlflowRun | None:
+        """Return the run of this lock: the first version, or else the oldest begun.
+
+        There are two versions where one was deleted, pushed anew and restored.
+        """
+        name, digest = registration.name, registration.digest
+        condition = f"{_is(runs.NAME, name)} and {_is(runs.DIGEST, digest)}"
+        found = list(self._search([experiment], condition))
+        if counted := [run for run in found if _counts(run)]:
+            return counted[-1]
+        begun = [run for run in found if run.info.status != _FINISHED]
+        return min(begun, key=lambda r: (r.info.start_time, r.info.run_id), default=None)
 
     def _settled(self, mine_id: str, registration: Registration) -> MlflowRun:
         """Return the run that has the digest: that of ``mine_id``, or another's."""
         for generation in range(1, _MAX_DELETED + 1):
             key = f"{runs.short(registration.digest, 32)}.{generation}"
-            winner = self._claim(mine_id, registration.name, key)
+            winner, mine = self._claim(mine_id, registration.name, key)
             if winner == mine_id:
-                return self._get(mine_id)
+                return mine
             run = self._get_or_none(winner)
             if run is not None and _is_active(run):
                 self._discard(mine_id)
@@ -298,16 +297,6 @@ class MlflowTracker:
                 return run
         message = f"`{registration.name}` was deleted in MLflow too often"
         raise RegistrationRefusedError(message, tracker=self._address.url)
-
-    def _begun(self, experiment: str, registration: Registration) -> MlflowRun | None:
-        """Return the oldest run of this lock that somebody began and did not finish."""
-        condition = (
-            f"{_is(runs.NAME, registration.name)} and"
-            f" {_is(runs.DIGEST, registration.digest)}"
-            f" and attributes.status != '{_FINISHED}'"
-        )
-        found = list(self._search([experiment], condition))
-        return min(found, key=lambda r: (r.info.start_time, r.info.run_id), default=None)
 
     def _create(self, experiment: str, registration: Registration) -> MlflowRun:
         # Not repeated: a request whose answer was lost leaves a run, which is found above.
@@ -359,12 +348,13 @@ class MlflowTracker:
             message = f"the lock did not arrive whole at run {run_id}"
             raise TrackerUnavailableError(message, tracker=self._address.url)
 
-    def _finish(self, run: MlflowRun, registration: Registration) -> None:
+    def _finished(self, run: MlflowRun, registration: Registration) -> MlflowRun:
         run_id, name = str(run.info.run_id), registration.name
         number = self._number(run, name)
         tags = {runs.NUMBER: runs.padded(number), "mlflow.runName": f"{name}:v{number}"}
         self._set_tags(run_id, tags | runs.label_tags(registration.labels))
         self._session.ask(lambda client: client.set_terminated(run_id), sending=True)
+        return self._get(run_id)
 
     def _number(self, run: MlflowRun, name: str) -> int:
         """Return the number of a run's version; claimed, so that nobody else has it.
@@ -380,37 +370,53 @@ class MlflowTracker:
         for key, winner in runs.claims_in(self._get(run_id), name).items():
             if winner == run_id and key.startswith("v"):
                 return int(key[1:])
-        while self._claim(run_id, name, f"v{number}") != run_id:
+        while self._claim(run_id, name, f"v{number}")[0] != run_id:
             number += 1
         return number
 
-    def _claim(self, run_id: str, name: str, key: str) -> str:
-        """Return the id of the run that has ``key``: this one, or whoever was first."""
+    def _claim(self, run_id: str, name: str, key: str) -> tuple[str, MlflowRun]:
+        """Return the id of the run that has ``key``, this one or whoever was first.
+
+        And this one, as it was read back.
+        """
         self._log_inputs(run_id, [runs.claim_of(name, key, run_id)])
-        winner = runs.claims_in(self._get(run_id), name).get(key)
+        run = self._get(run_id)
+        winner = runs.claims_in(run, name).get(key)
         if not winner:
             message = f"`{self._address.url}` has not kept the claim of run {run_id}"
             raise TrackingError(message, tracker=self._address.url)
-        return winner
+        return winner, run
 
     # -- labels and runs
 
-    def _label(self, experiment: str, run_id: str, name: str, labels: Labels) -> None:
-        """Attach labels to a version; an alias leaves the run that had it."""
-        tags = self._get(run_id).data.tags
-        missing = {k: v for k, v in runs.label_tags(labels).items() if tags.get(k) != v}
+    def _labelled(self, run: MlflowRun, registration: Registration) -> MlflowRun:
+        """Attach labels and the run that made it to a version; return it read back."""
+        run_id, name = str(run.info.run_id), registration.name
+        tags = run.data.tags
+        wanted = runs.label_tags(registration.labels)
+        if registration.run is not None:
+            wanted |= dict([runs.run_tag(runs.PRODUCED_BY, registration.run)])
+        missing = {key: value for key, value in wanted.items() if tags.get(key) != value}
         self._set_tags(run_id, missing)
-        for alias in labels.aliases:
-            key = f"{runs.ALIAS}{alias}"
-            holding = self._candidates(experiment, name, alias)
-            if not holding or holding[-1].info.run_id != run_id:
-                moves = max((runs.aliases_in(r)[alias] for r in holding), default=0)
-                # First there, then gone elsewhere: the alias always points somewhere.
-                self._set_tags(run_id, {key: str(moves + 1)})
-            for other in holding:
-                other_id = str(other.info.run_id)
-                if other_id != run_id:
-                    self._remove_tag(other_id, key)
+        moved = [self._move(run, name, alias) for alias in registration.labels.aliases]
+        if registration.run is not None:
+            self._tell_producer(registration, int(tags[runs.NUMBER]))
+        return self._get(run_id) if missing or any(moved) else run
+
+    def _move(self, run: MlflowRun, name: str, alias: str) -> bool:
+        """Give an alias to a run, and take it from others; tell if that changed the run."""
+        run_id = run.info.run_id
+        key = f"{runs.ALIAS}{alias}"
+        holding = self._candidates(str(run.info.experiment_id), name, alias)
+        is_moved = not holding or holding[-1].info.run_id != run_id
+        if is_moved:
+            moves = max((runs.aliases_in(r)[alias] for r in holding), default=0)
+            # First there, then gone elsewhere: the alias always points somewhere.
+            self._set_tags(run_id, {key: str(moves + 1)})
+        for other in holding:
+            if other.info.run_id != run_id:
+                self._remove_tag(str(other.info.run_id), key)
+        return is_moved
 
     def _candidates(self, experiment: str, name: str, alias: str) -> list[MlflowRun]:
         """Return the runs with an alias, the one that holds it last.
@@ -435,20 +441,12 @@ class MlflowTracker:
         }
         return {alias: candidates[-1] for alias, candidates in found.items() if candidates}
 
-    def _note_producer(self, run_id: str, registration: Registration) -> tuple[str, ...]:
-        """Note which run made a version: at the push, and at that run if it is here."""
-        if registration.run is None:
-            return ()
-        pushed = self._get(run_id)
-        known = self._known(registration.run)
-        self._note(pushed, runs.PRODUCED_BY, registration.run)
-        if known is None:
-            return ()
-        ref = f"{registration.name}:v{int(pushed.data.tags[runs.NUMBER])}"
-        key = f"artlock.produced.{ref.replace(':', '.')}"
-        if known.data.tags.get(key) != registration.digest:
+    def _tell_producer(self, registration: Registration, number: int) -> None:
+        """Note at the run that made a version which one that is, if the run is here."""
+        known = self._known(registration.run) if registration.run is not None else None
+        key = f"{runs.PRODUCED}{registration.name}.v{number}"
+        if known is not None and known.data.tags.get(key) != registration.digest:
             self._set_tags(str(known.info.run_id), {key: registration.digest})
-        return ()
 
     def _note(self, pushed: MlflowRun, prefix: str, run: Run) -> None:
         key, value = runs.run_tag(prefix, run)
@@ -476,9 +474,9 @@ class MlflowTracker:
             raise self._not_found(Ref(name=version.name, number=version.number))
         return run
 
-    def _version(self, experiment: str, run: MlflowRun) -> TrackerVersion:
-        name = str(run.data.tags.get(runs.NAME, ""))
-        holders = self._holders(experiment, name, set(runs.aliases_in(run)))
+    def _version(self, run: MlflowRun) -> TrackerVersion:
+        name, experiment = str(run.data.tags.get(runs.NAME, "")), run.info.experiment_id
+        holders = self._holders(str(experiment), name, set(runs.aliases_in(run)))
         if not _counts(run):
             message = f"run {run.info.run_id} is not finished"
             raise TrackingError(message, tracker=self._address.url)
@@ -541,12 +539,11 @@ class MlflowTracker:
         condition: str,
         *,
         limit: int | None = None,
-        ascending: bool = False,
         deleted: bool = False,
     ) -> Iterator[MlflowRun]:
         """Yield runs by the number of their version, the highest first."""
         view = ViewType.ALL if deleted else ViewType.ACTIVE_ONLY
-        order = [f"tags.`{runs.NUMBER}` {'ASC' if ascending else 'DESC'}"]
+        order = [f"tags.`{runs.NUMBER}` DESC"]
         token: str | None = None
         left = limit
         while left is None or left > 0:
