@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -115,6 +116,12 @@ class Session:
         if not name.isascii() or not name.replace("-", "").replace("_", "").isalnum():
             name = f"x-{name.encode().hex()[:64]}"
         return (_artifacts_beside(address.path(self._context.base)) / name).as_uri()
+
+    @contextmanager
+    def folder(self) -> Iterator[Path]:
+        """Lend an empty folder for files on their way."""
+        with tempfile.TemporaryDirectory(dir=self._context.scratch) as name:
+            yield Path(name)
 
     def close(self) -> None:
         """Let go of the database; connections to a server are MLflow's own, and shared."""
