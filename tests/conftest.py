@@ -31,6 +31,12 @@ settings.register_profile("nightly", max_examples=2000, deadline=None)
 _home = pytest.StashKey[Path]()
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--mlflow-kills", default="2", help="how often a push to MLflow is killed"
+    )
+
+
 def pytest_configure(config: pytest.Config) -> None:
     # Before the first import of a test, so that no fixture of any scope sees more.
     profile = os.environ.get("ARTLOCK_HYPOTHESIS_PROFILE", "ci")
