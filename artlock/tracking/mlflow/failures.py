@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from mlflow.exceptions import MlflowException, RestException
+from mlflow.exceptions import MlflowException
+from requests import Response
 from requests import exceptions as requests
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
@@ -28,7 +30,6 @@ _URL_HINT = (
 )
 _CERTIFICATE_HINT = "set `MLFLOW_TRACKING_SERVER_CERT_PATH`, or repair the server"
 _UPGRADE_HINT = "a newer or older MLflow made it: use that one, or run `mlflow db upgrade`"
-_STATUS = re.compile(r"failed with error code ([1-5][0-9]{2})\b")
 _GIVEN_UP = re.compile(r"too many ([1-5][0-9]{2}) error responses")
 _COLLISION = re.compile(r"IntegrityError|UniqueViolation|[Dd]uplicate (?:key|entry)")
 _BUSY = re.compile(
@@ -132,15 +133,27 @@ def _status_of(
         # urllib3 gives up at a status that MLflow would try again, and keeps the number.
         found = _GIVEN_UP.search(str(of_requests))
         return int(found[1]) if found else None
-    if isinstance(error, RestException):
-        return int(error.get_http_status_code())
+    answered = _answer_to(error)
+    if answered is not None and answered.status_code >= 300:  # noqa: PLR2004 - RFC 9110 §15.4
+        return int(answered.status_code)
     if isinstance(error, MlflowException):
-        if found := _STATUS.search(error.message):
-            return int(found[1])
         # Of a database: what is not one of its own kinds is INTERNAL_ERROR, and no 500.
         status = int(error.get_http_status_code())
         is_vague = status == 500 or isinstance(error.__cause__, OperationalError)  # noqa: PLR2004 - RFC 9110 §15.6.1
         return None if is_vague else status
+    return None
+
+
+def _answer_to(error: Exception) -> Response | None:
+    """Return the answer that a failure is about.
+
+    MLflow keeps the code that it reads in the body, and calls a body without one, as other
+    servers send it, a 500. The answer is still where it was read.
+    """
+    for frame, _line in traceback.walk_tb(error.__traceback__):
+        found = frame.f_locals.get("response")
+        if isinstance(found, Response):
+            return found
     return None
 
 

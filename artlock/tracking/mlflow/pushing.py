@@ -12,8 +12,9 @@ Every step may be taken again, and by several at once: each finds what is there.
 from __future__ import annotations
 
 from contextlib import suppress
+from pathlib import Path
 
-from mlflow import MlflowClient
+from mlflow import MlflowClient, artifacts
 from mlflow.entities import Run as MlflowRun
 
 from artlock.errors import (
@@ -66,15 +67,44 @@ def send(experiment: Experiment, run_id: str, registration: Registration) -> Non
             lambda client: client.log_artifact(run_id, str(file), LOCK_FOLDER),
             sending=True,
         )
-    if problem := datasets.problem_with_inputs(experiment.get(run_id), wanted):
+    run = experiment.get(run_id)
+    if problem := datasets.problem_with_inputs(run, wanted):
         raise RegistrationRefusedError(problem, tracker=experiment.url)
-    listed = experiment.session.ask(
-        lambda client: client.list_artifacts(run_id, LOCK_FOLDER)
-    )
-    sizes = {one.path: one.file_size for one in listed}
-    if LOCK_PATH not in sizes or sizes[LOCK_PATH] not in {None, len(registration.text)}:
+    sizes = _files_of(experiment, run)
+    if LOCK_FILE not in sizes or sizes[LOCK_FILE] not in {None, len(registration.text)}:
         message = f"the lock did not arrive whole at run {run_id}"
         raise TrackerUnavailableError(message, tracker=experiment.url)
+
+
+def lock_of(experiment: Experiment, run: MlflowRun) -> bytes:
+    """Return the text of the lock that a run has as a file.
+
+    Raises:
+        TrackingError: Also if the file is not there; see ``failures.is_missing``.
+    """
+    # By its place, and not by its run: MLflow would look at the run's models too, and hide
+    # why it got no file.
+    place = f"{run.info.artifact_uri}/{LOCK_PATH}"
+    with experiment.session.folder() as folder:
+
+        def read(client: MlflowClient) -> bytes:
+            file = artifacts.download_artifacts(
+                artifact_uri=place, dst_path=str(folder), tracking_uri=client.tracking_uri
+            )
+            return Path(file).read_bytes()
+
+        return experiment.session.ask(read)
+
+
+def _files_of(experiment: Experiment, run: MlflowRun) -> dict[str, int | None]:
+    """Return the names beside the lock, each with its size in bytes if it is known."""
+    place = f"{run.info.artifact_uri}/{LOCK_FOLDER}"
+    listed = experiment.session.ask(
+        lambda client: artifacts.list_artifacts(
+            artifact_uri=place, tracking_uri=client.tracking_uri
+        )
+    )
+    return {one.path.rpartition("/")[2]: one.file_size for one in listed}
 
 
 def finish(experiment: Experiment, run_id: str, registration: Registration) -> MlflowRun:

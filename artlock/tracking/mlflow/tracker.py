@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from pathlib import Path
 
-from mlflow import MlflowClient
 from mlflow.entities import Run as MlflowRun
 
 from artlock.errors import RefNotFoundError, RegistrationRefusedError, TrackingError
@@ -106,20 +104,14 @@ class MlflowTracker:
     def fetch(self, version: TrackerVersion) -> bytes:
         """Return the text of the lock, from the file of the push run."""
         self._session.begin()
-        run_id = str(self._run_of(version).info.run_id)
-        with self._session.folder() as folder:
-
-            def read(client: MlflowClient) -> bytes:
-                place = client.download_artifacts(run_id, pushing.LOCK_PATH, str(folder))
-                return Path(place).read_bytes()
-
-            try:
-                return self._session.ask(read)
-            except TrackingError as error:
-                if not is_missing(error):
-                    raise
-                message = f"run {run_id} has lost its file `{pushing.LOCK_PATH}`"
-                raise TrackingError(message, tracker=self._address.url) from error
+        run = self._run_of(version)
+        try:
+            return pushing.lock_of(self._in, run)
+        except TrackingError as error:
+            if not is_missing(error):
+                raise
+            message = f"run {run.info.run_id} has lost its file `{pushing.LOCK_PATH}`"
+            raise TrackingError(message, tracker=self._address.url) from error
 
     def record_input(self, version: TrackerVersion, run: Run) -> None:
         """Record that a run used a version.
