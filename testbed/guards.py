@@ -17,6 +17,7 @@ _FOREIGN_PREFIXES = (
     "GCLOUD_",
     "GIT_",
     "GOOGLE_",
+    "MLFLOW_",
     "XDG_",
 )
 _FOREIGN_NAMES = frozenset(
