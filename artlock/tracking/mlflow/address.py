@@ -80,7 +80,8 @@ def _server(url: Uri, prefix: str) -> str:
     if not parts.hostname or port == 0 or re.search(r"[\s\\@%]", server):
         message = f"`{url.authority}` is not a host and a port"
         raise ValueError(message)
-    if any(segment in {"", ".", ".."} for segment in prefix.split("/")) and prefix:
+    segments = prefix.split("/") if "/" in url.key else []
+    if any(segment in {"", ".", ".."} for segment in segments):
         message = "the prefix before the experiment is spelled plainly"
         raise ValueError(message)
     return f"{server}/{prefix}".rstrip("/")
