@@ -1,5 +1,6 @@
 """What MLflow alone can do to a push: its server fails, its runs are changed."""
 
+import base64
 import logging
 import os
 import shutil
@@ -258,15 +259,21 @@ def test_no_message_has_a_credential(
     served: MlflowPlace, forwarder: Forwarder, status: int
 ) -> None:
     body = f'{{"error_code": "BAD_REQUEST", "message": "Bearer {SECRET} {SECRET}"}}'
-    for text in (body, f"<p>{SECRET}</p>"):
+    basic = base64.b64encode(f"ada:{SECRET}".encode()).decode()
+    for text in (body, f"<p>{SECRET} {basic}</p>"):
         forwarder.inject(Fault(kind="status", status=status, body=text.encode()))
-        environ = {"MLFLOW_TRACKING_TOKEN": SECRET}
+        environ = {
+            "MLFLOW_TRACKING_USERNAME": "ada",
+            "MLFLOW_TRACKING_PASSWORD": SECRET,
+        }
         with (
             served.open(environ=environ) as tracker,
             pytest.raises(TrackingError) as caught,
         ):
             tracker.register(registration(simple_lock()))
-        assert SECRET not in f"{caught.value} {caught.value.hint} {caught.value.facts()}"
+        told = f"{caught.value} {caught.value.hint} {caught.value.facts()}"
+        assert SECRET not in told
+        assert basic not in told
         forwarder.heal()
 
 

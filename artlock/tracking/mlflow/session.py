@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import tempfile
 import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from ipaddress import ip_address
 from pathlib import Path
 from typing import TypeVar
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 from mlflow import MlflowClient
@@ -83,8 +86,9 @@ class Session:
                 seconds = self._context.deadline_s
                 message = f"`{self.address.url}` was not done after {seconds:g} s"
                 raise TrackerUnavailableError(message, tracker=self.address.url)
-            if not self._secrets:
+            if self._client is None:
                 self._secrets = _secrets(self._context)
+                self._warn_of_plain_text()
             with translated(self.address.url, self._secrets, sending=sending):
                 return work(self._opened())
 
@@ -101,6 +105,12 @@ class Session:
             else:
                 self._client = MlflowClient(address.server)
         return self._client
+
+    def _warn_of_plain_text(self) -> None:
+        host = urlsplit(self.address.server).hostname or ""
+        is_plain = self.address.server.startswith("http://") and not _is_loopback(host)
+        if is_plain and any(_credentials(self._context)):
+            self._context.notice(f"the login for `{self.address.url}` is not encrypted")
 
     def is_there(self) -> bool:
         """Tell whether there can be anything; of a server that is not asked."""
@@ -140,12 +150,28 @@ def _its_own_warnings_ignored() -> Iterator[None]:
         yield
 
 
+def _credentials(context: TrackerContext) -> tuple[str, str, str]:
+    """Return user, password and token, as MLflow will find them; empty for none."""
+    user, password = "", ""
+    with suppress(Exception):  # a file that cannot be read is told by what needs it
+        found = read_mlflow_creds()
+        user, password = found.username or "", found.password or ""
+    return user, password, context.environ.get("MLFLOW_TRACKING_TOKEN", "")
+
+
 def _secrets(context: TrackerContext) -> tuple[str, ...]:
     """Return what no message may have: of the environment, and of MLflow's own file."""
-    found = set(secrets_of(context.environ))
-    with suppress(Exception):  # a file that cannot be read is told by what needs it
-        found.update(text for text in read_mlflow_creds() if text)
-    return tuple(sorted(found, key=lambda text: (-len(text), text)))
+    user, password, token = _credentials(context)
+    basic = base64.b64encode(f"{user}:{password}".encode()).decode()
+    found = {*secrets_of(context.environ), password, token, basic if password else ""}
+    return tuple(sorted(found - {""}, key=lambda text: (-len(text), text)))
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _artifacts_beside(database: Path) -> Path:
