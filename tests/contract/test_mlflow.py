@@ -19,6 +19,8 @@ class TestSQLite(TrackerContract):
 
 
 class TestServer(TrackerContract):
+    together = 3  # each request costs the server's time too
+
     @pytest.fixture
     def place(self, mlflow_server: MlflowServer, tmp_path: Path) -> MlflowPlace:
         return MlflowPlace(store=mlflow_server.endpoint, base=tmp_path)

@@ -76,8 +76,18 @@ def test_runs_and_aliases_of_others_are_left_out() -> None:
     assert tags.aliases_in(run) == {"prod": 7}
 
 
-def test_a_registration_within_all_limits_has_no_problem() -> None:
-    meta = (("k" * 200, "x" * 8000),)
-    assert tags.problem_with(registration(simple_lock(), labels=Labels(meta=meta))) is None
-    surrogate = Labels(meta=(("key", "\ud800"),))
-    assert tags.problem_with(registration(simple_lock(), labels=surrogate)) is not None
+@pytest.mark.parametrize(
+    ("key", "value", "problem"),
+    [
+        ("k" * 200, "x" * 8000, None),
+        ("k" * 250, "x", "has over 250 characters"),
+        ("é" * 41, "x", "has over 250 characters"),
+        ("key", "x" * 8001, "has over 8000 characters"),
+        ("key", "\ud800", "is not UTF-8"),
+        ("key", "\0", "has a NUL"),
+    ],
+)
+def test_limits_are_known(key: str, value: str, problem: str | None) -> None:
+    sent = registration(simple_lock(), labels=Labels(meta=((key, value),)))
+    found = tags.problem_with(sent)
+    assert found is None if problem is None else problem in str(found)
