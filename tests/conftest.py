@@ -33,7 +33,7 @@ _home = pytest.StashKey[Path]()
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
-        "--mlflow-kills", default="2", help="how often a push to MLflow is killed"
+        "--mlflow-kills", default="1", help="how often a push to MLflow is killed"
     )
 
 

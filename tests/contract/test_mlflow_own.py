@@ -580,7 +580,7 @@ def test_processes_make_one_database_and_number_without_a_gap(tmp_path: Path) ->
 def test_a_killed_push_leaves_nothing_half(
     mlflow_database: Path, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
-    """With ``--mlflow-kills 100`` a hundred times."""
+    """Once, at one moment; ``--mlflow-kills 100`` tries a hundred."""
     for seed in range(int(request.config.getoption("--mlflow-kills"))):
         folder = tmp_path / str(seed)
         folder.mkdir()
