@@ -5,7 +5,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from demo import drifting, locking, looking, refusing, reproducing
+from demo import drifting, locking, looking, refusing, registering, reproducing
 from demo.stage import Stage, SurpriseError
 from demo.world import World, opened
 from testbed.process import StartError
@@ -46,6 +46,7 @@ def _play(folder: Path) -> int:
         drifting.play(stage, world, folder / "clone")
         refusing.play(stage, world, project, folder / "third")
         looking.play(stage, world, project)
+        registering.play(stage, world, project)
         return stage.commands
 
 

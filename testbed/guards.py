@@ -18,6 +18,7 @@ _FOREIGN_PREFIXES = (
     "GIT_",
     "GOOGLE_",
     "MLFLOW_",
+    "PG",  # libpq's, all of them
     "XDG_",
 )
 _FOREIGN_NAMES = frozenset(

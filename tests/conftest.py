@@ -15,6 +15,8 @@ from testbed.fake_gcs import FakeGCS
 from testbed.guards import isolate, refuse_outside_sockets
 from testbed.http_server import HttpServer
 from testbed.mlflow import MlflowServer
+from testbed.postgresql import PostgreSQL
+from testbed.postgresql import problem as problem_with_postgresql
 from testbed.seaweedfs import Identity, SeaweedFS
 
 # Who may use the fixture `seaweedfs`, besides its `admin`.
@@ -101,6 +103,24 @@ def mlflow_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     file = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
     make_database(file, "mlflow+sqlite:///mlflow.db/x")
     return file
+
+
+@pytest.fixture(scope="session")
+def postgresql_server() -> Iterator[PostgreSQL]:
+    if reason := problem_with_postgresql():
+        pytest.skip(reason)
+    with PostgreSQL() as server:
+        yield server
+
+
+@pytest.fixture
+def postgresql(
+    postgresql_server: PostgreSQL, monkeypatch: pytest.MonkeyPatch
+) -> PostgreSQL:
+    """Return a server whose credentials are in the environment, as libpq reads them."""
+    for name, value in postgresql_server.environ.items():
+        monkeypatch.setenv(name, value)
+    return postgresql_server
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from torture.fuzz.scenarios import FUZZ
 from torture.locks import LOCKS
 from torture.manifests import MANIFESTS
 from torture.network import NETWORK
+from torture.pushes import PUSHES
 from torture.races import RACES
 from torture.scenario import Scenario
 from torture.stores import STORES
@@ -25,6 +26,7 @@ SCENARIOS: tuple[Scenario, ...] = (
     RACES,
     STORES,
     NETWORK,
+    PUSHES,
     FLIPS,
     LOCKS,
     MANIFESTS,

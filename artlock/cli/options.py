@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, NamedTuple, ParamSpec
 import click
 
 from artlock.cli.output import Output
+from artlock.errors import ManifestError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -149,6 +150,23 @@ class Shell(NamedTuple):
 
             refuse_foreign(project)
         return project
+
+    def project_if_any(self) -> Project | None:
+        """Return the project here or above, or ``None``; a broken one is no absence.
+
+        Raises:
+            ManifestError: There is one, and it is not valid; or there is no such folder.
+            PolicyError: It is another user's.
+        """
+        from artlock.ops.project import find_root  # noqa: PLC0415 - not for --help
+
+        try:
+            find_root(self.directory)
+        except ManifestError:
+            if not self.directory.is_dir():
+                raise
+            return None
+        return self.project()
 
 
 def command(

@@ -138,13 +138,17 @@ class Output:
             self._talk(self._label("warning", "yellow") + escape(text))
 
     def error(self, error: ArtlockError) -> None:
-        """Print an error: what, where, facts, and the next deed."""
-        from artlock.errors import ManyErrors  # noqa: PLC0415 - only when something failed
-
+        """Print the error that ended a command: what, where, facts, and the next deed."""
         if self.as_json:
             described = {"code": error.code, "message": error.message, "hint": error.hint}
             facts = {**described, **error.facts(), "exit_code": error.exit_code}
             self.document("error", {"error": facts})
+        self.failure(error)
+
+    def failure(self, error: ArtlockError) -> None:
+        """Talk about an error, also if it did not end the command."""
+        from artlock.errors import ManyErrors  # noqa: PLC0415 - only when something failed
+
         if isinstance(error, ManyErrors):
             self._many(error)
             return

@@ -35,6 +35,7 @@ TRUST_VARIABLE = "ARTLOCK_TRUST"
 _VERSION = 1
 _OWNER = "owner"
 """``owner=1000``: whose manifests are taken as one's own."""
+_TRACKER = "trackers."
 _FINGERPRINT = re.compile(r"blake3:[0-9a-f]{64}")
 _HOST_PORT = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
 _NAMEABLE = tuple(k for k in ACCESS_KEYS if k not in {"headers", "region", "anonymous"})
@@ -117,6 +118,8 @@ def _check_setting(setting: str, value: str) -> None:
     hint = "name the host that may have them"
     if setting == _OWNER and value.isascii() and value.isdecimal():
         return
+    if setting.startswith(_TRACKER) and value:
+        return  # one of a file, or of a service, has no host that could be named
     if setting.startswith("headers"):
         # Trusted by value, a header would follow its artifact to any host.
         message = f"headers cannot be trusted by value in `{TRUST_VARIABLE}`"

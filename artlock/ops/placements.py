@@ -66,7 +66,9 @@ def refuse_overlap(project: Project, artifact: Artifact) -> None:
             hint="change its `path`, or choose another cache with `--cache-dir`",
         )
     for uri in (artifact.uri, *artifact.mirrors):
-        if uri.scheme in {"file", ""} and _overlap(place, project.root / uri.local_path):
+        if uri.scheme in {"file", ""} and _overlap(
+            place, project.source_base / uri.local_path
+        ):
             message = (
                 f"`artifacts.{artifact.name}` would land at `{artifact.folder}`, which "
                 f"overlaps with its own source `{uri}`"

@@ -65,6 +65,11 @@ class Project(msgspec.Struct, frozen=True, kw_only=True):
         return self.root / STATE
 
     @property
+    def source_base(self) -> Path:
+        """What relative sources are relative to; absolute."""
+        return self.root
+
+    @property
     def lock_files(self) -> LockFiles:
         """The lockfile and its parts where they lie."""
         return LockFiles(self.root)

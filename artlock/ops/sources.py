@@ -99,7 +99,7 @@ class Sources:
         if key not in self._stores:
             context = StoreContext(
                 access=access,
-                project=self._project.root,
+                project=self._project.source_base,
                 notice=self._notice,
                 may_connect=self._may_connect,
                 cross_check=runtime.settings.cross_checks(uri),

@@ -30,6 +30,16 @@ _COMMANDS = (
     "rm data/numbers/one.txt",
     "artlock verify --repair --json",
     "artlock digest --json",
+    "artlock push --run train-1 --meta ticket=7 --allow-dirty --json",
+    "artlock push --run train-1 --meta ticket=7 --allow-dirty --dry-run --json",
+    "artlock push --allow-dirty --to postgresql://127.0.0.1:1/none --json",
+    "artlock push --run mlflow:7 --meta ticket=7 --allow-dirty --offline "
+    "--to postgresql://127.0.0.1:1/none --json",
+    "artlock push --outbox --dry-run --json; artlock push --drop 1; artlock push --drop 2",
+    "artlock sync --from project ../used --run eval-1 --json",
+    "artlock versions --json; artlock lineage --json",
+    "printf '[artifacts.more]\\nuri = \"labelbox://project/7\"\\n' >> artifacts.toml",
+    "artlock pull project --force --json; git checkout -q artifacts.toml artifacts.lock",
     "artlock export csv --output ../rows.csv --json",
     "artlock export jsonl",
     "printf 'deps:\\n- path: s3://b/k\\n  size: 1\\nouts:\\n- path: k\\n  md5: '"

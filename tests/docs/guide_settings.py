@@ -162,6 +162,16 @@ SETTINGS = {
         },
         versioning="Enabled",
     ),
+    "register-and-reproduce.md": Setting(
+        before=(
+            "mkdir -p ../source",
+            "printf one > ../source/one.txt",
+            "printf two > ../source/two.txt",
+            "git init -q -b main .",
+            "artlock init --name numbers",
+            'artlock add "${PWD%/*}/source/" --name numbers',
+        )
+    ),
     "share-a-cache-in-ci.md": Setting(
         before=(
             *_LOCAL,

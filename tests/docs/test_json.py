@@ -9,13 +9,19 @@ from tests.docs.documents import real_documents, shapes
 from tests.docs.reference import REFERENCE
 
 _SHARED = {
-    "A change": "changes",
-    "A drift": "drift",
-    "A failure": "errors",
+    "changes": "A change",
+    "drift": "A drift",
+    "errors": "A failure",
+    "version": "A version",
+    "versions": "A version",
+    "waiting": "What waits",
 }
+_BESIDE_A_VERSION = {"written", "produced"}
+"""Keys of documents whose ``version`` is a registered one."""
 _ONLY_IN_TROUBLE = {
     ("artlock.check/1", "errors[]."),
     ("artlock.status/1", "errors[]."),
+    ("artlock.push/1", "waiting[]"),
 }
 """Keys that no command of ``documents`` brings about."""
 
@@ -31,7 +37,10 @@ def _documented() -> dict[str, set[str]]:
         }
         for heading, body in zip(sections[::2], sections[1::2], strict=True)
     }
-    shared = {key: tables[heading] for heading, key in _SHARED.items()}
+    shared = {
+        key: {inner for inner in tables[heading] if re.match(rf"{key}\b", inner)}
+        for key, heading in _SHARED.items()
+    }
     return {
         heading: keys.union(*_spelled_out(keys, shared), {"schema"})
         for heading, keys in tables.items()
@@ -43,6 +52,8 @@ def _spelled_out(keys: set[str], shared: dict[str, set[str]]) -> Iterator[set[st
     """Yield the keys of shared parts, each below the key that has it."""
     for key in keys:
         above, _, last = key.rpartition(".")
+        if last == "version" and keys.isdisjoint(_BESIDE_A_VERSION):
+            continue  # that of a row
         yield {f"{above}.{inner}" if above else inner for inner in shared.get(last, ())}
 
 

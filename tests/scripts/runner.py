@@ -186,6 +186,8 @@ class Transcript:
         settings.parent.mkdir(parents=True)
         settings.write_text('allow-private-hosts = ["127.0.0.1"]\n')
         self.own = {
+            "CONFIG": os.environ["XDG_CONFIG_HOME"],
+            "PYTHON": sys.executable,
             "FILES": (self.folder / "files").as_uri(),
             "FOLDER": str(self.folder),
             "HOME": os.environ["HOME"],

@@ -21,7 +21,11 @@ SUMMARIES = {
     "why": "Say where a file or a digest comes from.",
     "ls": "List what is locked.",
     "verify": "Read bytes again and compare them with the lockfile.",
-    "digest": "Print the content digest and the pin digest.",
+    "digest": "Print the digests of the content, of the pins and of the lockfile.",
+    "push": "Register what is locked with trackers, or in your own registry.",
+    "pull": "Write the lock that a tracker holds.",
+    "versions": "Show what is registered.",
+    "lineage": "Show where a registered version came from, and who used it.",
     "export": "Print what is locked in a form that needs no artlock.",
     "import": "Declare and lock what another tool pins.",
     "cache": "Look at the cache, check it, make room.",
@@ -71,6 +75,14 @@ def load(name: str) -> click.Command | None:
             from artlock.cli.commands.verify import verify as found
         case "digest":
             from artlock.cli.commands.digest import digest as found
+        case "push":
+            from artlock.cli.commands.push import push as found
+        case "pull":
+            from artlock.cli.commands.pull import pull as found
+        case "versions":
+            from artlock.cli.commands.versions import versions as found
+        case "lineage":
+            from artlock.cli.commands.lineage import lineage as found
         case "export":
             from artlock.cli.commands.export import export as found
         case "import":

@@ -1,0 +1,291 @@
+"""Send what waits in the outbox: in order, once, and again later where it must be."""
+
+from __future__ import annotations
+
+import os
+import random
+import socket
+import time
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from artlock.errors import (
+    ArtlockError,
+    ConfigError,
+    IntegrityError,
+    RefNotFoundError,
+    RegistrationRefusedError,
+    TrackingError,
+)
+from artlock.formats.lockfile import parse_lockfile
+from artlock.model.refs import Ref
+from artlock.model.registration import Registration, lock_digest
+from artlock.model.secrets import redact, secrets_of
+from artlock.model.uri import Uri
+from artlock.tracking.registry import LastError, ParcelKind, ParcelState
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from artlock.model.registration import TrackerVersion
+    from artlock.ops.runtime import Runtime
+    from artlock.ops.trackers import Trackers
+    from artlock.tracking.registry import Outbox, Parcel
+
+_LEASE_S = 900.0
+"""How long a parcel is one process's; that of one that has ended is free at once."""
+_PATIENCE_S = 60.0
+"""How long one push waits for another that sends to the same tracker at this moment."""
+_LOOK_AGAIN_S = 0.2
+_FIRST_WAIT_S = 30.0
+_LONGEST_WAIT_S = 3600.0
+_INTERRUPTED = LastError(
+    code="interrupted", message="the push that sent it was interrupted"
+)
+
+
+class State(StrEnum):
+    """What became of something that was to be sent.
+
+    ``WRITTEN`` is what a tracker's own client, set to work offline, has written down for
+    its own tool to send. ``WAITING`` is in the outbox; ``REFUSED`` too, but nothing sends
+    it again before somebody pushes it anew.
+    """
+
+    CREATED = "created"
+    UNCHANGED = "unchanged"
+    RECORDED = "recorded"
+    WRITTEN = "written"
+    WAITING = "waiting"
+    REFUSED = "refused"
+
+    @property
+    def is_done(self) -> bool:
+        """Whether nothing of it is left in the outbox."""
+        return self not in {State.WAITING, State.REFUSED}
+
+
+class Delivery(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of one thing at one tracker.
+
+    Attributes:
+        tracker: Name of the tracker, or its URL.
+        version: As it was read back; ``None`` where it is not there.
+        next_deed: What a person does next, or empty.
+        links: Rows that went as plain links.
+        error: Why it waits or was refused.
+    """
+
+    tracker: str
+    name: str
+    digest: str
+    state: State
+    version: TrackerVersion | None = None
+    next_deed: str = ""
+    links: int = 0
+    warnings: tuple[str, ...] = ()
+    error: ArtlockError | None = None
+
+
+class Sender:
+    """Sends parcels; what one tracker does not take now keeps no other from its own.
+
+    Args:
+        outbox: Where they wait.
+        trackers: Who takes them.
+        names: What trackers are called, by URL.
+        runtime: Whose secrets are kept out of what is remembered.
+    """
+
+    def __init__(
+        self,
+        outbox: Outbox,
+        trackers: Trackers,
+        names: Mapping[str, str],
+        runtime: Runtime,
+    ) -> None:
+        self._outbox = outbox
+        self._trackers = trackers
+        self._names = names
+        self._runtime = runtime
+        self._owner = f"{socket.gethostname()} {os.getpid()}"
+        self._patient_until_s = time.monotonic() + _PATIENCE_S
+        self._failed: set[str] = set()
+        """Trackers that did not answer: they are not asked again in this run."""
+
+    def send(
+        self, targets: frozenset[str] | None = None, *, early: bool
+    ) -> Iterator[Delivery]:
+        """Send what may be sent, older parcels first, and yield what became of each.
+
+        Args:
+            targets: URLs of trackers; ``None`` means all.
+            early: Also what is to be tried again later.
+
+        Raises:
+            TrackingError: The outbox cannot be read or written.
+        """
+        self._free_abandoned()
+        while True:
+            parcel = self._outbox.claim(
+                now_s=time.time(),
+                lease_s=_LEASE_S,
+                owner=self._owner,
+                only=self._willing(targets),
+                early=early,
+            )
+            if parcel is not None:
+                yield self._sent(parcel)
+            elif not self._others_send(targets):
+                return
+            else:
+                time.sleep(_LOOK_AGAIN_S)
+
+    def _others_send(self, targets: frozenset[str] | None) -> bool:
+        """Tell whether another process of this machine has something that is waited for."""
+        if time.monotonic() > self._patient_until_s:
+            return False
+        willing = self._willing(targets)
+        return any(
+            parcel.state is ParcelState.SENDING
+            and parcel.target in willing
+            and _is_running(parcel.owner)
+            for parcel in self._outbox.waiting()
+        )
+
+    def _willing(self, targets: frozenset[str] | None) -> frozenset[str]:
+        if targets is None:
+            targets = frozenset(parcel.target for parcel in self._outbox.waiting())
+        return targets - self._failed
+
+    def _free_abandoned(self) -> None:
+        """Give back what a process had that has ended, before its lease does."""
+        for parcel in self._outbox.waiting():
+            if parcel.state is ParcelState.SENDING and _is_gone(parcel.owner):
+                self._outbox.postpone(parcel, error=_INTERRUPTED, next_try_s=0.0)
+
+    def _sent(self, parcel: Parcel) -> Delivery:
+        try:
+            delivery = self._deliver(parcel)
+        except (RegistrationRefusedError, RefNotFoundError, IntegrityError) as error:
+            self._outbox.bury(parcel, error=self._remembered(error))
+            return self._left(parcel, State.REFUSED, error)
+        except (TrackingError, ConfigError) as error:
+            self._failed.add(parcel.target)
+            next_try_s = time.time() + _wait_s(parcel.attempts)
+            self._outbox.postpone(
+                parcel, error=self._remembered(error), next_try_s=next_try_s
+            )
+            return self._left(parcel, State.WAITING, error)
+        except BaseException:
+            # Interrupted, or a defect: it is nobody's now, and the next push sends it.
+            self._outbox.postpone(parcel, error=_INTERRUPTED, next_try_s=0.0)
+            raise
+        self._outbox.done(
+            parcel, native=delivery.version.native if delivery.version else ""
+        )
+        return delivery
+
+    def _deliver(self, parcel: Parcel) -> Delivery:
+        tracker = self._trackers.tracker(Uri.parse(parcel.target))
+        name = self._name(parcel)
+        if parcel.kind is ParcelKind.INPUT:
+            version = tracker.find(Ref(name=parcel.name, number=parcel.number))
+            if parcel.run is not None:
+                tracker.record_input(version, parcel.run)
+            return Delivery(
+                tracker=name,
+                name=parcel.name,
+                digest=parcel.digest,
+                state=State.RECORDED,
+                version=version,
+            )
+        outcome = tracker.register(self._registration(parcel))
+        state = State.CREATED if outcome.created else State.UNCHANGED
+        return Delivery(
+            tracker=name,
+            name=parcel.name,
+            digest=parcel.digest,
+            state=State.WRITTEN if outcome.version is None else state,
+            version=outcome.version,
+            next_deed=outcome.queued,
+            links=outcome.links,
+            warnings=outcome.warnings,
+        )
+
+    def _registration(self, parcel: Parcel) -> Registration:
+        text = self._outbox.text(parcel.digest)
+        if lock_digest(text) != parcel.digest:
+            raise IntegrityError(
+                subject=parcel.name,
+                expected=parcel.digest,
+                actual=lock_digest(text),
+                record="the outbox",
+                hint="push it again",
+            )
+        lock = parse_lockfile(text)
+        return Registration(
+            name=parcel.name,
+            digest=parcel.digest,
+            lock=lock,
+            text=text,
+            each=parcel.each,
+            trust=lock.trust,
+            provenance=parcel.provenance,
+            labels=parcel.labels,
+            run=parcel.run,
+        )
+
+    def _left(self, parcel: Parcel, state: State, error: ArtlockError) -> Delivery:
+        return Delivery(
+            tracker=self._name(parcel),
+            name=parcel.name,
+            digest=parcel.digest,
+            state=state,
+            error=error,
+        )
+
+    def _name(self, parcel: Parcel) -> str:
+        return self._names.get(parcel.target, parcel.target)
+
+    def _remembered(self, error: ArtlockError) -> LastError:
+        status = error.status if isinstance(error, TrackingError) else None
+        secrets = secrets_of(self._runtime.environ)
+        return LastError(
+            code=error.code, message=redact(error.message, secrets), status=status
+        )
+
+
+def _is_gone(owner: str) -> bool:
+    """Tell whether the process that had a parcel has ended; of this machine only."""
+    pid = _pid_here(owner)
+    return pid is not None and not _runs(pid)
+
+
+def _is_running(owner: str) -> bool:
+    """Tell whether another process of this machine has a parcel, and runs."""
+    pid = _pid_here(owner)
+    return pid is not None and pid != os.getpid() and _runs(pid)
+
+
+def _pid_here(owner: str) -> int | None:
+    host, _, pid = owner.rpartition(" ")
+    return int(pid) if host == socket.gethostname() and pid.isdecimal() else None
+
+
+def _runs(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        pass  # it is somebody else's process, and it runs
+    return True
+
+
+def _wait_s(attempts: int) -> float:
+    """Return how long to wait after so many attempts: longer each time, never alike."""
+    wait = min(_FIRST_WAIT_S * 2.0 ** min(attempts, 10), _LONGEST_WAIT_S)
+    return wait * random.uniform(0.75, 1.0)  # noqa: S311 - spreads load, hides nothing

@@ -1,0 +1,421 @@
+"""The outbox: what other trackers still have to be told, durable and in order.
+
+It only keeps; ``ops`` sends. A parcel goes through these states::
+
+    pending --claim--> sending --done------> done
+       ^                  |----bury-------> dead
+       +---postpone-------+                   |
+       +---the lease ends-+                   |
+       +---asked for again (add)--------------+---- also from done
+
+A lease has an end, so that a sender that was killed blocks nobody for ever. Whoever sends
+must find what is there already: after a kill the same parcel is sent again.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+from sqlalchemy import and_, delete, not_, or_, select, update
+
+from artlock.errors import ConfigError
+from artlock.model.registration import Labels, Provenance, Run
+from artlock.model.secrets import redact
+from artlock.tracking.registry.parcels import (
+    LastError,
+    NewParcel,
+    Parcel,
+    ParcelKind,
+    ParcelState,
+)
+from artlock.tracking.registry.snapshots import (
+    has_snapshot,
+    prepare_snapshot,
+    read_snapshot,
+    store_snapshot,
+)
+from artlock.tracking.registry.tables import OUTBOX
+from artlock.tracking.registry.versions import newest_digest
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+
+    from sqlalchemy import ColumnElement, Connection, Row
+
+    from artlock.tracking.registry.database import Database
+    from artlock.tracking.registry.snapshots import NewSnapshot
+
+_UNSENT = (ParcelState.PENDING, ParcelState.SENDING)
+_WAITING = (*_UNSENT, ParcelState.DEAD)
+
+
+class Outbox:
+    """The outbox of a registry; two processes may use it at once.
+
+    Every method raises ``TrackingError`` and its subclasses where the database fails, or
+    ``LaterRegistryError``, and then has changed nothing.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def add(self, parcels: Sequence[NewParcel], texts: Mapping[str, bytes]) -> list[Parcel]:
+        """Keep parcels and the locks that they send, in one transaction.
+
+        One that is there already, dead and done ones too, is pending again: labels that
+        were not sent yet are kept beside the new ones, of which those win. An alias that
+        is given to one lock is taken from the others of that target and name that wait:
+        only the last word about it is sent.
+
+        Args:
+            parcels: In the order in which they are to be sent.
+            texts: Canonical texts by lock digest, at least of each push whose lock the
+                registry does not hold yet.
+
+        Returns:
+            The parcels as they now wait, in the order of ``parcels``.
+
+        Raises:
+            ValueError: The text of a push is neither given nor held, a text is not of its
+                digest, or a target has a credential; nothing was kept.
+        """
+        for parcel in parcels:
+            if redact(parcel.target) != parcel.target:
+                message = f"the URL of a tracker has a credential: {redact(parcel.target)}"
+                raise ValueError(message)
+        if not parcels:
+            return []
+        snapshots = self._prepared(parcels, texts)
+        with self._database.writing() as connection:
+            for snapshot in snapshots:
+                store_snapshot(self._database, connection, snapshot)
+            return [self._put(connection, parcel) for parcel in parcels]
+
+    def claim(
+        self,
+        *,
+        now_s: float,
+        lease_s: float,
+        owner: str,
+        only: Collection[str] | None = None,
+        early: bool = False,
+    ) -> Parcel | None:
+        """Take the oldest parcel that may be sent, and lease it.
+
+        Parcels of one target and name are sent one after another in their order: one waits
+        for all that are older and not done or dead, so that one that is not due, or that
+        somebody else sends, holds back the later ones of its pair and no other pair.
+
+        Args:
+            now_s: The time, in seconds since the epoch.
+            lease_s: How long nobody else may send it, in seconds; longer than it can take.
+            owner: Who sends; other text for every process, and never empty.
+            only: Targets; ``None`` for all.
+            early: Whether to take also what is not due yet.
+        """
+        if self._database.is_absent:
+            return None
+        with self._database.writing() as connection:
+            query = select(OUTBOX.c.id).where(_may_be_sent(now_s, early=early))
+            if only is not None:
+                query = query.where(OUTBOX.c.target.in_(sorted(only)))
+            found = connection.execute(query.order_by(OUTBOX.c.id).limit(1)).scalar()
+            if found is None:
+                return None
+            connection.execute(
+                update(OUTBOX)
+                .where(OUTBOX.c.id == found)
+                .values(
+                    state=ParcelState.SENDING.value,
+                    owner=owner,
+                    lease_until=now_s + lease_s,
+                    attempts=OUTBOX.c.attempts + 1,
+                )
+            )
+            return _by_id(connection, int(found))
+
+    def text(self, digest: str) -> bytes:
+        """Return the canonical text of a lock that was kept.
+
+        Raises:
+            IntegrityError: It is damaged, or not there.
+        """
+        with self._database.reading() as connection:
+            return read_snapshot(connection, url=self._database.url, digest=digest)
+
+    def done(self, parcel: Parcel, *, native: str) -> bool:
+        """Note that a parcel arrived.
+
+        If the same was asked for again meanwhile, it is pending once more.
+
+        Args:
+            parcel: As ``claim`` gave it.
+            native: What the tracker calls the version.
+
+        Returns:
+            Whether the lease was still the caller's; else nothing was changed.
+        """
+        values = {"native": native, "last_error": None, "next_try": 0.0}
+        return self._end(parcel, ParcelState.DONE, values)
+
+    def postpone(self, parcel: Parcel, *, error: LastError, next_try_s: float) -> bool:
+        """Note that a parcel could not be sent now.
+
+        Args:
+            parcel: As ``claim`` gave it.
+            error: Why; credentials are taken out of its message.
+            next_try_s: When it is due again, in seconds since the epoch.
+
+        Returns:
+            As ``done``.
+        """
+        values = {"last_error": self._error(error), "next_try": next_try_s}
+        return self._end(parcel, ParcelState.PENDING, values)
+
+    def bury(self, parcel: Parcel, *, error: LastError) -> bool:
+        """Note that a parcel will never be taken as it is; later ones need not wait.
+
+        Args and Returns:
+            As ``postpone``.
+        """
+        return self._end(parcel, ParcelState.DEAD, {"last_error": self._error(error)})
+
+    def waiting(self) -> list[Parcel]:
+        """Return what has not arrived, dead parcels included, the oldest first."""
+        if self._database.is_absent:
+            return []
+        with self._database.reading() as connection:
+            query = select(OUTBOX).where(OUTBOX.c.state.in_(_values(_WAITING)))
+            return [_parcel(row) for row in connection.execute(query.order_by(OUTBOX.c.id))]
+
+    def drop(self, id: int) -> Parcel:  # noqa: A002 - what the parcel calls it
+        """Forget a parcel that has not arrived; it is not sent, or not again.
+
+        Returns:
+            What it was.
+
+        Raises:
+            ConfigError: Nothing waits under that number.
+        """
+        message = f"nothing waits in the outbox under `{id}`"
+        nothing = ConfigError(message, hint="`artlock push --outbox` shows what waits")
+        if self._database.is_absent:
+            raise nothing
+        with self._database.writing() as connection:
+            parcel = _by_id(connection, id)
+            if parcel is None or parcel.state is ParcelState.DONE:
+                raise nothing
+            connection.execute(delete(OUTBOX).where(OUTBOX.c.id == id))
+            return parcel
+
+    def _prepared(
+        self, parcels: Sequence[NewParcel], texts: Mapping[str, bytes]
+    ) -> list[NewSnapshot]:
+        """Make the snapshots that are not there, before the transaction: it takes long."""
+        pushes = {p.digest: p.name for p in parcels if p.kind is ParcelKind.PUSH}
+        wanted = {**pushes, **{digest: "" for digest in texts if digest not in pushes}}
+        prepared = []
+        with self._database.reading() as connection:
+            for digest in sorted(wanted):
+                if has_snapshot(connection, digest):
+                    continue
+                if digest not in texts:
+                    message = f"the text of `{digest}` is not there"
+                    raise ValueError(message)
+                name = wanted[digest]
+                like = newest_digest(connection, name) or _last_digest(connection, name)
+                prepared.append(
+                    prepare_snapshot(
+                        connection,
+                        url=self._database.url,
+                        digest=digest,
+                        text=texts[digest],
+                        like=like,
+                    )
+                )
+        return prepared
+
+    def _put(self, connection: Connection, parcel: NewParcel) -> Parcel:
+        run = parcel.run or Run(id="")
+        key = {
+            "target": parcel.target,
+            "kind": parcel.kind.value,
+            "name": parcel.name,
+            "digest": parcel.digest,
+            "run_service": run.service,
+            "run": run.id,
+        }
+        fresh = {
+            **key,
+            "created": parcel.created,
+            "each": parcel.each,
+            "number": parcel.number,
+            "provenance": _text(parcel.provenance),
+            "labels": _text(parcel.labels),
+            "state": ParcelState.PENDING.value,
+            "attempts": 0,
+            "next_try": 0.0,
+            "last_error": None,
+            "native": "",
+            "owner": "",
+            "lease_until": 0.0,
+            "revision": 0,
+        }
+        self._database.insert_new(connection, OUTBOX, [fresh])
+        same = and_(*(OUTBOX.c[column] == value for column, value in key.items()))
+        query = select(OUTBOX).where(same)
+        # On PostgreSQL another process may send it at this moment.
+        there = _parcel(connection.execute(query.with_for_update()).one())
+        if there.state is ParcelState.DONE:
+            labels = parcel.labels  # the old ones arrived, and may have moved on since
+        else:
+            labels = _merged(there.labels, parcel.labels)
+        is_sending = there.state is ParcelState.SENDING
+        connection.execute(
+            update(OUTBOX)
+            .where(OUTBOX.c.id == there.id)
+            .values(
+                state=(ParcelState.SENDING if is_sending else ParcelState.PENDING).value,
+                labels=_text(labels),
+                next_try=there.next_try if is_sending else 0.0,
+                revision=there.revision + 1,
+            )
+        )
+        self._take_aliases(connection, parcel, there.id)
+        return _parcel(connection.execute(query).one())
+
+    def _take_aliases(self, connection: Connection, parcel: NewParcel, id_: int) -> None:
+        taken = set(parcel.labels.aliases)
+        if not taken:
+            return
+        others = select(OUTBOX).where(
+            OUTBOX.c.target == parcel.target,
+            OUTBOX.c.name == parcel.name,
+            OUTBOX.c.digest != parcel.digest,
+            OUTBOX.c.id != id_,
+            OUTBOX.c.state.in_(_values(_WAITING)),
+        )
+        for other in map(_parcel, connection.execute(others).all()):
+            if taken.isdisjoint(other.labels.aliases):
+                continue
+            left = tuple(alias for alias in other.labels.aliases if alias not in taken)
+            labels = msgspec.structs.replace(other.labels, aliases=left)
+            connection.execute(
+                update(OUTBOX).where(OUTBOX.c.id == other.id).values(labels=_text(labels))
+            )
+
+    def _end(
+        self, parcel: Parcel, state: ParcelState, values: Mapping[str, object]
+    ) -> bool:
+        with self._database.writing() as connection:
+            mine = and_(
+                OUTBOX.c.id == parcel.id,
+                OUTBOX.c.state == ParcelState.SENDING.value,
+                OUTBOX.c.owner == parcel.owner,
+                OUTBOX.c.attempts == parcel.attempts,
+            )
+            found = connection.execute(
+                select(OUTBOX.c.revision).where(mine).with_for_update()
+            ).scalar()
+            if found is None:
+                return False
+            if int(found) != parcel.revision:
+                state, values = ParcelState.PENDING, {**values, "next_try": 0.0}
+            connection.execute(
+                update(OUTBOX)
+                .where(OUTBOX.c.id == parcel.id)
+                .values(state=state.value, lease_until=0.0, **values)
+            )
+            return True
+
+    def _error(self, error: LastError) -> str:
+        message = redact(error.message, self._database.secrets)
+        return _text(msgspec.structs.replace(error, message=message))
+
+
+def _may_be_sent(now_s: float, *, early: bool) -> ColumnElement[bool]:
+    older = OUTBOX.alias("older")
+    same_pair = and_(older.c.target == OUTBOX.c.target, older.c.name == OUTBOX.c.name)
+    held_back = (
+        select(older.c.id)
+        .where(
+            same_pair,
+            or_(
+                and_(older.c.id < OUTBOX.c.id, older.c.state.in_(_values(_UNSENT))),
+                # A later one that is being sent: this one was asked for again meanwhile.
+                and_(
+                    older.c.id != OUTBOX.c.id,
+                    older.c.state == ParcelState.SENDING.value,
+                    older.c.lease_until > now_s,
+                ),
+            ),
+        )
+        .exists()
+    )
+    is_due = OUTBOX.c.state == ParcelState.PENDING.value
+    if not early:
+        is_due = and_(is_due, OUTBOX.c.next_try <= now_s)
+    is_left = and_(
+        OUTBOX.c.state == ParcelState.SENDING.value, OUTBOX.c.lease_until <= now_s
+    )
+    return and_(or_(is_due, is_left), not_(held_back))
+
+
+def _last_digest(connection: Connection, name: str) -> str | None:
+    """Return what was last kept for a name, to which the next is likely to be close."""
+    return connection.execute(
+        select(OUTBOX.c.digest)
+        .where(OUTBOX.c.name == name, OUTBOX.c.kind == ParcelKind.PUSH.value)
+        .order_by(OUTBOX.c.id.desc())
+        .limit(1)
+    ).scalar()
+
+
+def _merged(old: Labels, new: Labels) -> Labels:
+    return Labels(
+        aliases=tuple(sorted({*old.aliases, *new.aliases})),
+        tags=tuple(sorted({*old.tags, *new.tags})),
+        meta=tuple(sorted({**dict(old.meta), **dict(new.meta)}.items())),
+    )
+
+
+def _by_id(connection: Connection, id_: int) -> Parcel | None:
+    row = connection.execute(select(OUTBOX).where(OUTBOX.c.id == id_)).one_or_none()
+    return None if row is None else _parcel(row)
+
+
+def _parcel(row: Row[tuple[object, ...]]) -> Parcel:
+    fields = row._mapping  # noqa: SLF001 - the documented way to the columns by name
+    return Parcel(
+        id=fields["id"],
+        created=fields["created"],
+        target=fields["target"],
+        kind=ParcelKind(fields["kind"]),
+        name=fields["name"],
+        digest=fields["digest"],
+        each=fields["each"],
+        run=Run(id=fields["run"], service=fields["run_service"]) if fields["run"] else None,
+        provenance=msgspec.json.decode(fields["provenance"], type=Provenance),
+        labels=msgspec.json.decode(fields["labels"], type=Labels),
+        number=fields["number"],
+        state=ParcelState(fields["state"]),
+        attempts=fields["attempts"],
+        next_try=fields["next_try"],
+        last_error=(
+            msgspec.json.decode(fields["last_error"], type=LastError)
+            if fields["last_error"]
+            else None
+        ),
+        native=fields["native"],
+        owner=fields["owner"],
+        revision=fields["revision"],
+    )
+
+
+def _text(value: object) -> str:
+    return msgspec.json.encode(value).decode()
+
+
+def _values(states: Sequence[ParcelState]) -> list[str]:
+    return [state.value for state in states]
