@@ -22,7 +22,7 @@ ONLY ?=
 COVERED := artlock/model/*,artlock/formats/*,artlock/cache/*,artlock/fs/*
 
 .DELETE_ON_ERROR:
-.PHONY: help venv tools test covered check fix demo bench bench-full nginx torture wheel constraints clean
+.PHONY: help venv tools mlflow test covered check fix demo bench bench-full nginx torture wheel constraints clean
 
 help: ## Say what the verbs do
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1|\2/p' Makefile | awk -F'|' '{ printf "make %-12s %s\n", $$1, $$2 }'
@@ -52,7 +52,15 @@ build/tools/made: tests/tools.txt
 	  --no-binary jsonpath-rw --no-build-isolation --requirement tests/tools.txt
 	@touch $@
 
-test: venv tools ## Run the tests with branch coverage
+mlflow: build/mlflow/made ## Install the MLflow server that tests talk to
+
+build/mlflow/made: tests/mlflow.txt
+	$(PYTHON) -m venv --clear build/mlflow
+	build/mlflow/bin/python -m pip --disable-pip-version-check install $(PINNED) --no-deps \
+	  --requirement tests/mlflow.txt
+	@touch $@
+
+test: venv tools mlflow ## Run the tests with branch coverage
 	$(BIN)/python -m pytest --numprocesses 2 --cov --cov-report=
 	@$(MAKE) --no-print-directory covered
 
@@ -116,7 +124,10 @@ constraints: venv ## Pin anew after a change of pyproject.toml; UPGRADE=1 moves 
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url \
 	  --python-version 3.11 $(if $(UPGRADE),--upgrade) --custom-compile-command 'make constraints' \
 	  --output-file tests/tools.txt tests/tools.in
-	! grep -nE '://|^/|[ =]/' constraints.txt benchmarks/peers/*.txt tests/tools.txt
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url \
+	  --python-version 3.11 $(if $(UPGRADE),--upgrade) --custom-compile-command 'make constraints' \
+	  --excludes tests/mlflow-without.in --output-file tests/mlflow.txt tests/mlflow.in
+	! grep -nE '://|^/|[ =]/' constraints.txt benchmarks/peers/*.txt tests/tools.txt tests/mlflow.txt
 
 clean: ## Remove what the verbs made
 	rm -rf $(VENV) build dist .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache

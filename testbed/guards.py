@@ -17,6 +17,7 @@ _FOREIGN_PREFIXES = (
     "GCLOUD_",
     "GIT_",
     "GOOGLE_",
+    "MLFLOW_",
     "PG",  # libpq's, all of them
     "XDG_",
 )

@@ -14,6 +14,7 @@ from hypothesis import settings
 from testbed.fake_gcs import FakeGCS
 from testbed.guards import isolate, refuse_outside_sockets
 from testbed.http_server import HttpServer
+from testbed.mlflow import MlflowServer
 from testbed.postgresql import PostgreSQL
 from testbed.postgresql import problem as problem_with_postgresql
 from testbed.seaweedfs import Identity, SeaweedFS
@@ -30,6 +31,12 @@ settings.register_profile(
 settings.register_profile("nightly", max_examples=2000, deadline=None)
 
 _home = pytest.StashKey[Path]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--mlflow-kills", default="1", help="how often a push to MLflow is killed"
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -75,6 +82,27 @@ def seaweedfs() -> Iterator[SeaweedFS]:
 def fake_gcs() -> Iterator[FakeGCS]:
     with FakeGCS() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def mlflow_server() -> Iterator[MlflowServer]:
+    """Yield a tracking server; a test takes an experiment of its own."""
+    if not MlflowServer.is_installed():
+        pytest.skip("`make mlflow` would install the server")
+    with MlflowServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def mlflow_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return an empty database of MLflow's; a test takes a copy."""
+    from artlock.tracking.mlflow.session import (  # noqa: PLC0415 - MLflow takes 2 s
+        make_database,
+    )
+
+    file = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
+    make_database(file, "mlflow+sqlite:///mlflow.db/x")
+    return file
 
 
 @pytest.fixture(scope="session")

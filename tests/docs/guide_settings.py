@@ -173,6 +173,16 @@ SETTINGS = {
             'artlock add "${PWD%/*}/source/" --name numbers',
         )
     ),
+    "register-in-mlflow.md": Setting(
+        before=(
+            "mkdir -p ../source",
+            "printf one > ../source/one.txt",
+            "printf two > ../source/two.txt",
+            "git init -q -b main .",
+            "artlock init --name image-classifier",
+            'artlock add "${PWD%/*}/source/" --name numbers',
+        )
+    ),
     "share-a-cache-in-ci.md": Setting(
         before=(
             *_LOCAL,

@@ -11,7 +11,12 @@ PIN = re.compile(r"([a-z0-9._-]+)==\S+")
 HASH = re.compile(r"--hash=sha256:[0-9a-f]{64}")
 
 
-PEERS = sorted((*ROOT.glob("benchmarks/peers/*.in"), ROOT / "tests" / "tools.in"))
+PEERS = sorted(
+    (
+        *ROOT.glob("benchmarks/peers/*.in"),
+        *(ROOT / "tests" / f"{n}.in" for n in ("mlflow", "tools")),
+    )
+)
 
 
 def pinned(path: Path = ROOT / "constraints.txt") -> dict[str, str]:
