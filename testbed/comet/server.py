@@ -50,15 +50,17 @@ class CometServer(RecordingServer):
     body that says nothing.
     """
 
-    def __init__(self, *, tells_state: bool = True) -> None:
+    def __init__(self, *, tells_state: bool = True, moves_aliases: bool = True) -> None:
         """Describe a server.
 
         Args:
             tells_state: Whether the list of versions says which are closed; documented
                 examples of the real one show null.
+            moves_aliases: Whether an alias leaves the version that had it before.
 
         """
-        self.backend = Backend()
+        self._moves_aliases = moves_aliases
+        self.backend = Backend(moves_aliases=moves_aliases)
         self.tells_state = tells_state
         self._mutex = threading.Lock()
         self._calls: list[Call] = []
@@ -96,6 +98,12 @@ class CometServer(RecordingServer):
         with self._mutex:
             self._calls.clear()
         self.clear()
+
+    def reset(self) -> None:
+        """Forget everything, faults too."""
+        self.backend = Backend(moves_aliases=self._moves_aliases)
+        self.fail()
+        self.forget_calls()
 
     def fail(self, *faults: Fault) -> None:
         """Let requests go wrong from now on; without faults all is well again."""
@@ -173,7 +181,7 @@ class CometServer(RecordingServer):
         if path.endswith("/artifacts/get"):
             return backend.details(query, tells_state=self.tells_state)
         if path.endswith("/artifacts/get-all"):
-            return backend.all_of(query["workspace"])
+            return backend.all_of(query["workspace"], query.get("type"))
         if path.endswith("/remote/batch"):
             items = call.json["remoteArtifactAssetRequests"]
             backend.add_files(cast("list[Json]", items))

@@ -71,8 +71,14 @@ class _Artifact:
 class Backend:
     """The state, safe to use from the threads of many connections."""
 
-    def __init__(self) -> None:
-        """Start without artifacts."""
+    def __init__(self, *, moves_aliases: bool) -> None:
+        """Start without artifacts.
+
+        Args:
+            moves_aliases: Whether an alias leaves the version that had it (assumed).
+
+        """
+        self._moves_aliases = moves_aliases
         self.mutex = threading.RLock()
         self.experiments: dict[str, tuple[str, str]] = {}
         self._artifacts: list[_Artifact] = []
@@ -249,20 +255,19 @@ class Backend:
                         "added": 0,
                         "alias": version.aliases,
                         "tags": version.tags,
-                        "experimentKey": version.experiment,
                     }
                     for version in artifact.versions
                 ],
             }
 
-    def all_of(self, workspace: str) -> Json:
+    def all_of(self, workspace: str, kind: str | None) -> Json:
         """Answer ``artifacts/get-all`` (its shape is assumed)."""
         with self.mutex:
             return {
                 "artifacts": [
                     {"artifactId": a.id, "name": a.name, "type": a.kind}
                     for a in self._artifacts
-                    if a.workspace == workspace
+                    if a.workspace == workspace and kind in {None, a.kind}
                 ]
             }
 
@@ -301,9 +306,8 @@ class Backend:
             self._artifacts.append(made)
             return made
 
-    @staticmethod
-    def _point(artifact: _Artifact, version: Version, aliases: list[str]) -> None:
-        for other in artifact.versions:
+    def _point(self, artifact: _Artifact, version: Version, aliases: list[str]) -> None:
+        for other in artifact.versions if self._moves_aliases else ():
             other.aliases = [alias for alias in other.aliases if alias not in aliases]
         version.aliases = list(aliases)
 

@@ -18,12 +18,12 @@ import os
 import queue
 import sys
 import threading
-from typing import TYPE_CHECKING, BinaryIO, assert_never
+from typing import TYPE_CHECKING, Any, BinaryIO, assert_never
 
 import comet_ml
 import comet_ml.api
 import msgspec
-from comet_ml.config import get_api_key, get_config
+from comet_ml.config.config_api import get_api_key, get_config
 from comet_ml.connection.connection_factory import get_rest_api_client
 from comet_ml.exceptions import (
     ArtifactNotFinalException,
@@ -65,11 +65,11 @@ class _Quiet:
         """Send no mail."""
 
 
-class _Own(_Quiet, comet_ml.Experiment):  # type: ignore[misc] # it has no types
+class _Own(_Quiet, comet_ml.Experiment):
     """An experiment that is made for one push."""
 
 
-class _Borrowed(_Quiet, comet_ml.ExistingExperiment):  # type: ignore[misc] # it has no types
+class _Borrowed(_Quiet, comet_ml.ExistingExperiment):
     """Somebody's run: it gets an artifact, and is otherwise left as it is.
 
     It may be running elsewhere, or have ended long ago; neither is ours to say.
@@ -118,7 +118,7 @@ class Client:
     def __init__(self) -> None:
         self._complaints = _Complaints()
         logging.getLogger("comet_ml").addHandler(self._complaints)
-        self._experiment: comet_ml.CometExperiment | None = None
+        self._experiment: _Own | _Borrowed | None = None
 
     def answer(self, request: messages.Request) -> messages.Answer:
         """Return the answer to a request; whatever goes wrong is a ``Failure``."""
@@ -134,8 +134,8 @@ class Client:
         match request:
             case messages.ListVersions():
                 return self._list_versions(request)
-            case messages.IsClosed():
-                return self._is_closed(request)
+            case messages.Describe():
+                return self._describe(request)
             case messages.ListNames():
                 return self._list_names(request)
             case messages.ListFiles():
@@ -162,21 +162,23 @@ class Client:
             versions=tuple(map(_version, _list(found, "versions")))
         )
 
-    def _is_closed(self, request: messages.IsClosed) -> messages.Answer:
+    def _describe(self, request: messages.Describe) -> messages.Answer:
         try:
-            self._api().get_artifact(
+            found = self._api().get_artifact(
                 request.workspace, request.name, version=request.version
             )
         except (ArtifactNotFinalException, ArtifactNotFound):
-            return messages.Yes(yes=False)
+            return messages.Description(is_closed=False)
         except CometRestApiException as error:
             if error.sdk_error_code in _NOT_FOUND | _NOT_FINAL:
-                return messages.Yes(yes=False)
+                return messages.Description(is_closed=False)
             raise
-        return messages.Yes(yes=True)
+        return messages.Description(
+            is_closed=True, experiment=_text(found.source_experiment_key)
+        )
 
     def _list_names(self, request: messages.ListNames) -> messages.Answer:
-        found = self._api().get_artifact_list(request.workspace)
+        found = self._api().get_artifact_list(request.workspace, artifact_type=_TYPE)
         names = (item.get("name") for item in _list(found, "artifacts"))
         return messages.Names(names=tuple(name for name in names if isinstance(name, str)))
 
@@ -188,7 +190,7 @@ class Client:
             files=tuple(
                 messages.NativeFile(
                     place=str(item["fileName"]),
-                    link=item.get("link"),
+                    link=_text(item.get("link")),
                     metadata=_text(item.get("metadata")),
                 )
                 for item in _list(found, "files")
@@ -225,12 +227,12 @@ class Client:
             reason = f"the server takes names of {len(logged.name)} characters"
             raise _FailedError(messages.Failure(kind="limit", text=reason))
         is_flushed = experiment.flush(timeout=max(int(request.wait_s), 1))
-        if self._complaints.text:
-            raise self._complaint()
+        failure = None
         if not is_flushed:
-            text = "not all was sent in time"
-            raise _FailedError(messages.Failure(kind="network", text=text))
-        return messages.Sent(taken=False)
+            failure = messages.Failure(kind="network", text="not all was sent in time")
+        if self._complaints.text:
+            failure = self._complaint().failure
+        return messages.Sent(taken=False, failure=failure)
 
     def _end_run(self) -> messages.Answer:
         experiment, self._experiment = self._experiment, None
@@ -243,7 +245,9 @@ class Client:
 
     def _set_labels(self, request: messages.SetLabels) -> messages.Answer:
         # All three at once: what a null means to the server is not known.
-        get_rest_api_client("v2", api_key=_api_key(), use_cache=False).update_artifact_version(
+        get_rest_api_client(
+            "v2", api_key=_api_key(), use_cache=False
+        ).update_artifact_version(
             request.id,
             version_aliases=list(request.aliases),
             version_metadata=request.metadata,
@@ -252,12 +256,7 @@ class Client:
         return messages.Done()
 
     def _record_input(self, request: messages.RecordInput) -> messages.Answer:
-        experiment = _Borrowed(
-            api_key=_api_key(), experiment_key=request.run, **_SWITCHED_OFF
-        )
-        self._experiment = experiment
-        if not experiment.alive:
-            raise self._complaint()
+        experiment = self._begin(_borrowed(request.run))
         # This sends `consumerExperimentKey`, which is the record.
         experiment.get_artifact(
             request.name, workspace=request.workspace, version_or_alias=request.version
@@ -266,31 +265,31 @@ class Client:
 
     def _api(self) -> comet_ml.api.API:
         """Return a fresh client: one that caches would show the list before a push."""
-        return comet_ml.api.API(api_key=_api_key(), cache=False)
+        return comet_ml.api.API(api_key=_api_key(), cache=False)  # type: ignore[no-untyped-call] # theirs
 
-    def _open(self, request: messages.Send) -> comet_ml.CometExperiment:
+    def _open(self, request: messages.Send) -> _Own | _Borrowed:
         """Return the experiment of this push; one for all its tries."""
         if self._experiment is not None:
             return self._experiment
-        if request.run is None:
-            experiment = _Own(
+        if request.run is not None:
+            return self._begin(_borrowed(request.run))
+        experiment = self._begin(
+            _Own(
                 api_key=_api_key(),
                 workspace=request.workspace,
                 project_name=request.project,
                 **_SWITCHED_OFF,
             )
-        else:
-            experiment = _Borrowed(
-                api_key=_api_key(), experiment_key=request.run, **_SWITCHED_OFF
-            )
-        self._experiment = experiment
-        # It complains in its log, and then takes everything and sends nothing.
+        )
+        experiment.set_name(request.run_name)
+        return experiment
+
+    def _begin(self, experiment: _Own | _Borrowed) -> _Own | _Borrowed:
+        # Where it cannot begin it complains in its log, takes all and sends nothing.
         if not experiment.alive:
-            self._experiment = None
             raise self._complaint()
-        if request.run is None:
-            experiment.set_name(request.run_name)
         self._complaints.clear()
+        self._experiment = experiment
         return experiment
 
     def _complaint(self) -> _FailedError:
@@ -301,7 +300,7 @@ class Client:
         return _FailedError(messages.Failure(kind="client", text=text))
 
 
-_SWITCHED_OFF: dict[str, object] = {
+_SWITCHED_OFF: dict[str, Any] = {
     "log_code": False,
     "log_graph": False,
     "auto_param_logging": False,
@@ -326,6 +325,10 @@ _SWITCHED_OFF: dict[str, object] = {
 """All that it would tell of this machine and of the project by itself."""
 
 
+def _borrowed(run: str) -> _Borrowed:
+    return _Borrowed(api_key=_api_key(), experiment_key=run, **_SWITCHED_OFF)  # type: ignore[no-untyped-call] # theirs
+
+
 def _api_key() -> str:
     key = get_api_key(None, get_config())
     if not key:
@@ -333,7 +336,7 @@ def _api_key() -> str:
     return str(key)
 
 
-def _check_names(request: messages.Send, experiment: comet_ml.CometExperiment) -> None:
+def _check_names(request: messages.Send, experiment: _Own | _Borrowed) -> None:
     """Refuse what the client would cut without a word."""
     limit = experiment.asset_name_max_length
     if limit is None:
@@ -352,7 +355,6 @@ def _version(item: dict[str, object]) -> messages.NativeVersion:
         metadata=_text(item.get("metadata")),
         aliases=_texts(item.get("alias")),
         tags=_texts(item.get("tags")),
-        experiment=_text(item.get("experimentKey")),
     )
 
 

@@ -54,8 +54,8 @@ class ListVersions(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     name: str
 
 
-class IsClosed(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """Asks for ``Yes``: whether a version is finished."""
+class Describe(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Asks for a ``Description`` of a version."""
 
     workspace: str
     name: str
@@ -123,7 +123,7 @@ class RecordInput(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
 Request: TypeAlias = (
     ListVersions
-    | IsClosed
+    | Describe
     | ListNames
     | ListFiles
     | Send
@@ -140,7 +140,6 @@ class NativeVersion(msgspec.Struct, frozen=True, kw_only=True):
         version: For example ``3.0.0``.
         state: ``CLOSED`` once it is finished; ``None`` where Comet does not tell.
         metadata: JSON, as it was sent; ``None`` if there is none.
-        experiment: Key of the experiment that made it, where the list tells.
     """
 
     id: str
@@ -149,7 +148,6 @@ class NativeVersion(msgspec.Struct, frozen=True, kw_only=True):
     metadata: str | None
     aliases: tuple[str, ...]
     tags: tuple[str, ...]
-    experiment: str | None
 
 
 class NativeVersions(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -158,10 +156,16 @@ class NativeVersions(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     versions: tuple[NativeVersion, ...] | None
 
 
-class Yes(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """Yes, or no."""
+class Description(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """What the list of versions may leave out.
 
-    yes: bool
+    Attributes:
+        is_closed: Whether it is there and finished.
+        experiment: Key of the experiment that made it; ``None`` if it is not closed.
+    """
+
+    is_closed: bool
+    experiment: str | None = None
 
 
 class Names(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -184,20 +188,6 @@ class Files(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     files: tuple[NativeFile, ...]
 
 
-class Sent(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """All is sent, or nothing.
-
-    Attributes:
-        taken: The number is another's; nothing was sent.
-    """
-
-    taken: bool
-
-
-class Done(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """It is done."""
-
-
 class Failure(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """It failed.
 
@@ -215,4 +205,20 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     code: int | None = None
 
 
-Answer: TypeAlias = NativeVersions | Yes | Names | Files | Sent | Done | Failure
+class Sent(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Something is sent; whether it arrived says only what is read back.
+
+    Attributes:
+        taken: The number is another's; nothing was sent.
+        failure: What the client complained about.
+    """
+
+    taken: bool
+    failure: Failure | None = None
+
+
+class Done(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """It is done."""
+
+
+Answer: TypeAlias = NativeVersions | Description | Names | Files | Sent | Done | Failure

@@ -115,7 +115,9 @@ class ClientProcess:
         self._secrets = secrets_of(context.environ)
         self._running: _Running | None = None
 
-    def ask(self, request: messages.Request, wanted: type[_Wanted], clock: Clock) -> _Wanted:
+    def ask(
+        self, request: messages.Request, wanted: type[_Wanted], clock: Clock
+    ) -> _Wanted:
         """Return the answer to a request.
 
         Raises:
@@ -142,10 +144,14 @@ class ClientProcess:
             raise TrackingError(reason, tracker=self._tracker)
         answer = msgspec.json.decode(line, type=messages.Answer)
         if isinstance(answer, messages.Failure):
-            raise error_of(answer, self._tracker, self._secrets)
+            raise self.error_of(answer)
         if not isinstance(answer, wanted):
             raise TypeError(type(answer).__name__)  # a defect of ours
         return answer
+
+    def error_of(self, failure: messages.Failure) -> TrackingError:
+        """Return the error that says what failed, without secrets."""
+        return error_of(failure, self._tracker, self._secrets)
 
     def close(self) -> None:
         """End the process; may be called twice."""

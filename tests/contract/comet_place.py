@@ -1,0 +1,71 @@
+"""A stand-in for Comet's backend, and trackers that reach it through the real SDK."""
+
+import os
+import secrets
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from artlock.model.registration import Run
+from artlock.model.uri import Uri
+from artlock.tracking.base import Tracker, TrackerContext
+from artlock.tracking.comet import open_tracker
+from testbed.comet import CometServer
+
+WORKSPACE, PROJECT = "team", "vision"
+URL = Uri.parse(f"comet://{WORKSPACE}/{PROJECT}")
+
+
+class CometPlace:
+    """A backend, and trackers that share nothing but its address.
+
+    The SDK takes two seconds of work to load. So a tracker that a test is done with serves
+    the next test, with the process that it has; within one test none is given out twice.
+    """
+
+    def __init__(self, server: CometServer, scratch: Path) -> None:
+        self.server = server
+        self.scratch = scratch
+        self._mutex = threading.Lock()
+        self._idle: list[Tracker] = []
+        self._used: list[Tracker] = []
+
+    @contextmanager
+    def open(self) -> Iterator[Tracker]:
+        with self._mutex:
+            tracker = self._idle.pop() if self._idle else self.tracker()
+        try:
+            yield tracker
+        finally:
+            with self._mutex:
+                self._used.append(tracker)
+
+    def tracker(
+        self, *, url: Uri = URL, deadline_s: float = 60.0, **environ: str
+    ) -> Tracker:
+        """Return a new tracker, for whoever needs one of other settings; close it."""
+        context = TrackerContext(
+            environ={**os.environ, **self.server.environ, **environ},
+            base=self.scratch,
+            scratch=self.scratch,
+            deadline_s=deadline_s,
+        )
+        return open_tracker(url, context)
+
+    def run(self, name: str) -> Run:
+        del name  # Comet's keys are not chosen
+        key = secrets.token_hex(16)
+        self.server.backend.add_experiment(key, WORKSPACE, PROJECT)
+        return Run(id=key, service="comet")
+
+    def start_anew(self) -> None:
+        """Begin another test."""
+        self.server.reset()
+        self._idle += self._used
+        self._used.clear()
+
+    def close(self) -> None:
+        """End all processes."""
+        for tracker in (*self._idle, *self._used):
+            tracker.close()
