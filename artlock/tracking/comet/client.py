@@ -18,6 +18,8 @@ import os
 import queue
 import sys
 import threading
+import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, BinaryIO, assert_never
 
 import comet_ml
@@ -32,7 +34,11 @@ from comet_ml.exceptions import (
     CometRestApiValueError,
     ExperimentCleaningException,
     InvalidAPIKey,
+    InvalidWorkspace,
     LogArtifactException,
+    ProjectNameIsTooLong,
+    ServiceAccountWorkspaceRestricted,
+    ViewOnlyAccessException,
 )
 from requests.exceptions import JSONDecodeError, RequestException
 
@@ -44,8 +50,17 @@ if TYPE_CHECKING:
 _EXISTS = 90399
 _NOT_FOUND = frozenset({624522, 624523})
 _NOT_FINAL = frozenset({90402, 90403})
-_BAD_KEY = 90212
+_CODES: dict[type[BaseException], int] = {
+    InvalidAPIKey: 90212,
+    InvalidWorkspace: 90219,
+    ServiceAccountWorkspaceRestricted: 90219,
+    ViewOnlyAccessException: 90210,
+}
+"""The code that Comet answered before the client made an exception of it."""
 _TYPE = "dataset"
+_GLANCE_S = 0.1
+_GRACE_S = 3.0
+"""How long the client may report what it complains about."""
 
 
 class _Quiet:
@@ -54,6 +69,16 @@ class _Quiet:
     The summary at its end carries the name of the machine's user, and the process's
     duration would become a metric of somebody's run.
     """
+
+    problem: Exception | None = None
+    """Why it could not begin; it would only say so in its log."""
+
+    def _setup_streamer(self) -> bool:
+        try:
+            return bool(super()._setup_streamer())  # type: ignore[misc] # of the experiment
+        except Exception as error:
+            self.problem = error
+            raise
 
     def _report_summary(self) -> None:
         """Send no summary."""
@@ -89,7 +114,7 @@ class _Borrowed(_Quiet, comet_ml.ExistingExperiment):
 
 
 class _Complaints(logging.Handler):
-    """Keeps what the client says and does not raise: the newest, and its cause."""
+    """Keeps what the client says and does not raise: the first that has a cause."""
 
     def __init__(self) -> None:
         super().__init__(logging.ERROR)
@@ -97,8 +122,9 @@ class _Complaints(logging.Handler):
         self.error: BaseException | None = None
 
     def emit(self, record: logging.LogRecord) -> None:
-        self.text = record.getMessage()
-        self.error = record.exc_info[1] if record.exc_info else None
+        error = record.exc_info[1] if record.exc_info else None
+        if not self.text or (self.error is None and error is not None):
+            self.text, self.error = record.getMessage(), error
 
     def clear(self) -> None:
         self.text, self.error = "", None
@@ -215,24 +241,40 @@ class Client:
                 metadata=msgspec.to_builtins(asset.metadata),
             )
         experiment = self._open(request)
-        _check_names(request, experiment)
         try:
-            logged = experiment.log_artifact(artifact)
+            experiment.log_artifact(artifact)
         except LogArtifactException as error:
             if error.sdk_error_code == _EXISTS:
                 return messages.Sent(taken=True)
             raise
-        if logged.name != request.name:
-            # It cuts a name that is too long for the server, and goes on.
-            reason = f"the server takes names of {len(logged.name)} characters"
-            raise _FailedError(messages.Failure(kind="limit", text=reason))
-        is_flushed = experiment.flush(timeout=max(int(request.wait_s), 1))
+        is_flushed = self._flush(experiment, request.wait_s)
         failure = None
-        if not is_flushed:
-            failure = messages.Failure(kind="network", text="not all was sent in time")
         if self._complaints.text:
             failure = self._complaint().failure
-        return messages.Sent(taken=False, failure=failure)
+        elif not is_flushed:
+            failure = messages.Failure(kind="network", text="not all was sent in time")
+        return messages.Sent(taken=False, failure=failure, is_stuck=not is_flushed)
+
+    def _flush(self, experiment: _Own | _Borrowed, wait_s: float) -> bool:
+        """Wait until all is sent; return whether the client came back from that.
+
+        Throttled it waits beyond its time-out, and of a batch that is refused it reports
+        each asset by itself.
+        """
+        done: queue.SimpleQueue[bool] = queue.SimpleQueue()
+        threading.Thread(
+            target=lambda: done.put(experiment.flush(timeout=max(int(wait_s), 1))),
+            daemon=True,
+        ).start()
+        end = time.monotonic() + wait_s
+        has_complained = False
+        while (now := time.monotonic()) < end:
+            with suppress(queue.Empty):
+                return done.get(timeout=min(_GLANCE_S, end - now))
+            if self._complaints.text and not has_complained:
+                has_complained = True
+                end = min(end, now + _GRACE_S)
+        return False
 
     def _end_run(self) -> messages.Answer:
         experiment, self._experiment = self._experiment, None
@@ -287,6 +329,8 @@ class Client:
     def _begin(self, experiment: _Own | _Borrowed) -> _Own | _Borrowed:
         # Where it cannot begin it complains in its log, takes all and sends nothing.
         if not experiment.alive:
+            if experiment.problem is not None:
+                raise experiment.problem
             raise self._complaint()
         self._complaints.clear()
         self._experiment = experiment
@@ -336,17 +380,6 @@ def _api_key() -> str:
     return str(key)
 
 
-def _check_names(request: messages.Send, experiment: _Own | _Borrowed) -> None:
-    """Refuse what the client would cut without a word."""
-    limit = experiment.asset_name_max_length
-    if limit is None:
-        return
-    longest = max((asset.place for asset in request.assets), key=len, default="")
-    if len(longest) > limit:
-        text = f"the server takes paths of {limit} characters, one has {len(longest)}"
-        raise _FailedError(messages.Failure(kind="limit", text=text))
-
-
 def _version(item: dict[str, object]) -> messages.NativeVersion:
     return messages.NativeVersion(
         id=str(item["artifactVersionId"]),
@@ -379,10 +412,16 @@ def _texts(value: object) -> tuple[str, ...]:
 def _failure(error: BaseException) -> messages.Failure:
     """Say what a failure of the client is; its cause tells more than itself."""
     for cause in _causes(error):
-        if isinstance(cause, InvalidAPIKey):
+        if type(cause) in _CODES:
+            # Their texts repeat the key, and the code says it all.
             return messages.Failure(
-                kind="status", status=400, code=_BAD_KEY, text="the API key is not valid"
+                kind="status",
+                status=400,
+                code=_CODES[type(cause)],
+                text=type(cause).__name__,
             )
+        if isinstance(cause, ProjectNameIsTooLong):
+            return messages.Failure(kind="limit", text="the project's name is too long")
         if isinstance(cause, CometRestApiException):
             status = cause.response.status_code
             kind = "not-json" if isinstance(cause, CometRestApiValueError) else "status"

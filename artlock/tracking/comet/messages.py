@@ -211,10 +211,12 @@ class Sent(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     Attributes:
         taken: The number is another's; nothing was sent.
         failure: What the client complained about.
+        is_stuck: Whether the client still tries to send; it does not end by itself.
     """
 
     taken: bool
     failure: Failure | None = None
+    is_stuck: bool = False
 
 
 class Done(msgspec.Struct, frozen=True, kw_only=True, tag=True):

@@ -115,6 +115,11 @@ class ClientProcess:
         self._secrets = secrets_of(context.environ)
         self._running: _Running | None = None
 
+    @property
+    def is_running(self) -> bool:
+        """Whether there is a process that may have begun something."""
+        return self._running is not None
+
     def ask(
         self, request: messages.Request, wanted: type[_Wanted], clock: Clock
     ) -> _Wanted:

@@ -237,23 +237,11 @@ class CometTracker:
         Raises:
             TrackerUnavailableError: Others took every number first.
         """
-        run = self._run(registration)
-        tried = 0
-        for _ in range(_TRIES):
-            listed = self._list(registration.name, clock) or ()
-            tried = max(next_number(listed), tried + 1)
-            sent = self._send(registration, plan, run, tried, clock)
-            if not sent.taken:
-                self._end_run(sent, clock)
-                self._prove(registration, plan, tried, sent, clock)
-                break
-            found = self._find(registration, clock)
-            if found is not None:
-                self._end_run(sent, clock)
-                return found, False
-        else:
-            reason = f"others registered versions of `{registration.name}` meanwhile"
-            raise TrackerUnavailableError(reason, tracker=self._url, hint="push again")
+        try:
+            tried = self._make(registration, plan, clock)
+        except TrackingError:
+            self._end_run(clock)
+            raise
         # Another may have finished the same lock at the same time: the first one counts.
         found = self._find(registration, clock)
         if found is None:
@@ -261,11 +249,34 @@ class CometTracker:
             raise TrackingError(reason, tracker=self._url)
         return found, found.number == tried
 
+    def _make(self, registration: Registration, plan: Plan, clock: Clock) -> int:
+        """Make and finish a version, unless another finishes the same lock; return which.
+
+        Raises:
+            TrackerUnavailableError: Others took every number first.
+        """
+        tried = 0
+        for _ in range(_TRIES):
+            listed = self._list(registration.name, clock) or ()
+            tried = max(next_number(listed), tried + 1)
+            sent = self._send(registration, plan, tried, clock)
+            if not sent.taken:
+                if sent.is_stuck:
+                    self._client.close()
+                self._end_run(clock)
+                self._prove(registration, plan, tried, sent, clock)
+                return tried
+            found = self._find(registration, clock)
+            if found is not None:
+                self._end_run(clock)
+                return 0
+        reason = f"others registered versions of `{registration.name}` meanwhile"
+        raise TrackerUnavailableError(reason, tracker=self._url, hint="push again")
+
     def _send(
         self,
         registration: Registration,
         plan: Plan,
-        run: str | None,
         number: int,
         clock: Clock,
     ) -> messages.Sent:
@@ -274,7 +285,7 @@ class CometTracker:
         request = messages.Send(
             workspace=self._address.workspace,
             project=self._address.project,
-            run=run,
+            run=self._run(registration),
             run_name=f"artlock push {registration.name} {registration.short}",
             name=registration.name,
             version=native_number(number),
@@ -293,15 +304,12 @@ class CometTracker:
         )
         return experiment_of(run)
 
-    def _end_run(self, sent: messages.Sent, clock: Clock) -> None:
-        if sent.failure is not None and sent.failure.kind == "network":
-            # It would wait for what it cannot send, for an hour.
-            self._client.close()
+    def _end_run(self, clock: Clock) -> None:
+        """End the experiment of a push, as far as that is possible."""
+        if not self._client.is_running:
             return
         try:
             self._client.ask(messages.EndRun(), messages.Done, clock)
-        except TrackerUnavailableError:
-            raise
         except TrackingError as error:
             # Not the judge of the push: what is read back is.
             self._context.notice(f"Comet's client did not end its run: {error.message}")
