@@ -20,7 +20,7 @@ URL = Uri.parse(f"comet://{WORKSPACE}/{PROJECT}")
 class CometPlace:
     """A backend, and trackers that share nothing but its address.
 
-    The SDK takes two seconds of work to load. So a tracker that a test is done with serves
+    The SDK takes most of a second to load. So a tracker that a test is done with serves
     the next test, with the process that it has; within one test none is given out twice.
     """
 
@@ -28,18 +28,22 @@ class CometPlace:
         self.server = server
         self.scratch = scratch
         self._mutex = threading.Lock()
-        self._idle: list[Tracker] = []
-        self._used: list[Tracker] = []
+        self._idle: list[tuple[float, Tracker]] = []
+        self._used: list[tuple[float, Tracker]] = []
 
     @contextmanager
-    def open(self) -> Iterator[Tracker]:
+    def open(self, *, deadline_s: float = 60.0) -> Iterator[Tracker]:
+        """Open a tracker; one with a short deadline waits for no other push for long."""
         with self._mutex:
-            tracker = self._idle.pop() if self._idle else self.tracker()
+            fitting = [pair for pair in self._idle if pair[0] == deadline_s]
+            if fitting:
+                self._idle.remove(fitting[0])
+        pair = fitting[0] if fitting else (deadline_s, self.tracker(deadline_s=deadline_s))
         try:
-            yield tracker
+            yield pair[1]
         finally:
             with self._mutex:
-                self._used.append(tracker)
+                self._used.append(pair)
 
     def tracker(
         self, *, url: Uri = URL, deadline_s: float = 60.0, **environ: str
@@ -67,5 +71,5 @@ class CometPlace:
 
     def close(self) -> None:
         """End all processes."""
-        for tracker in (*self._idle, *self._used):
+        for _, tracker in (*self._idle, *self._used):
             tracker.close()

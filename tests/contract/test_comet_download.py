@@ -7,7 +7,6 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -85,8 +84,8 @@ class Consumer:
 
 
 @pytest.fixture
-def consumer(comet: CometPlace, seaweedfs: SeaweedFS, tmp_path: Path) -> Iterator[Consumer]:
-    yield Consumer(
+def consumer(comet: CometPlace, seaweedfs: SeaweedFS, tmp_path: Path) -> Consumer:
+    return Consumer(
         comet,
         tmp_path,
         AWS_ENDPOINT_URL_S3=seaweedfs.endpoint,
@@ -96,10 +95,9 @@ def consumer(comet: CometPlace, seaweedfs: SeaweedFS, tmp_path: Path) -> Iterato
     )
 
 
-def push(comet: CometPlace, sent: Registration, **environ: str) -> tuple[str, ...]:
+def push(comet: CometPlace, sent: Registration) -> tuple[str, ...]:
     """Register; return the warnings."""
     with comet.open() as tracker:
-        del environ
         outcome = tracker.register(sent)
         assert outcome.created
         warned = sum(

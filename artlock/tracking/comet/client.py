@@ -1,6 +1,6 @@
 """The one place where Comet's own client runs: a process that artlock starts for it.
 
-``python -m artlock.tracking.comet.client`` reads a request a line and answers each with a
+``python -m artlock.tracking.comet`` reads a request a line and answers each with a
 line (``messages.py``). It is a process of its own because the client changes the one that
 it runs in: it patches imports, ends the experiment that is already there, reads settings of
 the working folder, keeps threads that nothing stops, and may wait for an hour (decision
@@ -457,7 +457,7 @@ def _listen(requests: BinaryIO, waiting: queue.SimpleQueue[bytes]) -> None:
     os._exit(0)
 
 
-def main() -> None:
+def serve() -> None:
     """Answer requests until standard input ends."""
     # Only answers leave through standard output; what the client prints goes elsewhere.
     answers = os.fdopen(os.dup(1), "wb")
@@ -470,7 +470,3 @@ def main() -> None:
         answer = client.answer(decoder.decode(waiting.get()))
         answers.write(msgspec.json.encode(answer) + b"\n")
         answers.flush()
-
-
-if __name__ == "__main__":
-    main()

@@ -73,7 +73,7 @@ _DEFAULTS: Mapping[str, str] = {
     "COMET_GET_OR_ADD_EXPERIMENT_RETRY_STATUS": "2",
 }
 """Unless the person says otherwise."""
-_MODULE = "artlock.tracking.comet.client"
+_MODULE = "artlock.tracking.comet"
 _TAIL = 2000
 """Bytes of the client's last words that an error repeats."""
 _FAREWELL_S = 2.0
