@@ -3,7 +3,7 @@
 import os
 import secrets
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -46,11 +46,22 @@ class CometPlace:
                 self._used.append(pair)
 
     def tracker(
-        self, *, url: Uri = URL, deadline_s: float = 60.0, **environ: str
+        self,
+        *,
+        url: Uri = URL,
+        deadline_s: float = 60.0,
+        environ: Mapping[str, str] | None = None,
     ) -> Tracker:
-        """Return a new tracker, for whoever needs one of other settings; close it."""
+        """Return a new tracker, for whoever needs one of other settings; close it.
+
+        Args:
+            url: Where at Comet.
+            deadline_s: How long a call may take.
+            environ: In place of the variables that lead to the backend.
+
+        """
         context = TrackerContext(
-            environ={**os.environ, **self.server.environ, **environ},
+            environ={**os.environ, **(self.server.environ if environ is None else environ)},
             base=self.scratch,
             scratch=self.scratch,
             deadline_s=deadline_s,

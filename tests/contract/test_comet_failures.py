@@ -235,7 +235,9 @@ class TestFailures:
 
     def test_a_missing_key_is_said_before_anything_is_sent(self, comet: CometPlace) -> None:
         with (
-            closing(comet.tracker(COMET_API_KEY="")) as tracker,
+            closing(
+                comet.tracker(environ={**comet.server.environ, "COMET_API_KEY": ""})
+            ) as tracker,
             pytest.raises(TrackerDeniedError, match="no Comet API key") as caught,
         ):
             tracker.register(SENT)
@@ -245,7 +247,9 @@ class TestFailures:
     def test_a_wrong_key_is_never_repeated(self, comet: CometPlace) -> None:
         wrong = "wrongKey0123456789abcdefg"
         with (
-            closing(comet.tracker(COMET_API_KEY=wrong)) as tracker,
+            closing(
+                comet.tracker(environ={**comet.server.environ, "COMET_API_KEY": wrong})
+            ) as tracker,
             pytest.raises(TrackerDeniedError) as caught,
         ):
             tracker.register(SENT)
