@@ -7,6 +7,7 @@ plain link, which that client leaves alone. Synced is only what its client gets 
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 
 _SHOWN = 3
 """Paths that a warning names."""
+_PLAIN_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]*")
+_PLAIN_KEY = re.compile(r"[A-Za-z0-9._=+@/-]+")
+"""What no parser reads in two ways; it spares most rows a parser."""
 
 
 class Unversioned(StrEnum):
@@ -112,12 +116,20 @@ def _metadata(
         return metadata, reason
     if reason is not None:
         return replace(metadata, artlock_reason=str(reason)), reason
-    etag = Tokens.parse(row.checksum).etag
-    synced = replace(metadata, synced=True, checksum=etag)
-    if uri.scheme == "s3":
+    is_s3 = uri.scheme == "s3"
+    synced = AssetMetadata(
+        synced=True,
+        checksum=Tokens.parse(row.checksum).etag if "etag:" in row.checksum else None,
+        file_size=metadata.file_size,
+        version_id=metadata.version_id,
+        artlock_tokens=metadata.artlock_tokens,
+        artlock_trust=metadata.artlock_trust,
+        s3_path=str(uri) if is_s3 else None,
         # Comet knows no other word for a platform, whatever the endpoint is.
-        return replace(synced, s3_path=str(uri), s3_platform="aws"), None
-    return replace(synced, gs_path=str(uri)), None
+        s3_platform="aws" if is_s3 else None,
+        gs_path=None if is_s3 else str(uri),
+    )
+    return synced, None
 
 
 def _reason(row: LockedObject, uri: Uri, unversioned: Unversioned) -> Reason | None:
@@ -140,6 +152,8 @@ def _misread(uri: Uri) -> Reason | None:
 
     Source: `comet_ml.cloud_storage_utils` takes `hostname` and `path` of `urlparse`.
     """
+    if _PLAIN_BUCKET.fullmatch(uri.authority or "") and _PLAIN_KEY.fullmatch(uri.key):
+        return None
     try:
         parts = urlsplit(str(uri))
         host = parts.hostname

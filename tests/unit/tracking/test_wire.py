@@ -59,14 +59,10 @@ def there_and_back(lock: Lockfile, *, each: bool = False) -> Lockfile:
 
 
 @given(lockfiles())
-def test_any_lockfile_survives(lock: Lockfile) -> None:
+def test_any_lockfile_survives_and_so_does_each_artifact_by_itself(lock: Lockfile) -> None:
     back = there_and_back(lock)
     assert back == lock
     assert format_lockfile(back) == format_lockfile(lock)
-
-
-@given(lockfiles())
-def test_any_artifact_survives_by_itself(lock: Lockfile) -> None:
     for artifact in lock.artifacts:
         alone = Lockfile(artifacts=(artifact,))
         assert there_and_back(alone, each=True) == alone
