@@ -23,6 +23,8 @@ from tests.registrations import lockfile, registration, row, tree
 
 _FETCH = """
 import json, sys
+for name in ("matplotlib", "numpy", "PIL"):
+    sys.modules[name] = None  # as if not installed: it would load them for nothing
 import comet_ml
 from comet_ml.api import API
 how, workspace, name, version, folder = sys.argv[1:]
