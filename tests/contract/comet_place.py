@@ -1,5 +1,6 @@
 """A stand-in for Comet's backend, and trackers that reach it through the real SDK."""
 
+import json
 import os
 import secrets
 import threading
@@ -12,9 +13,39 @@ from artlock.model.uri import Uri
 from artlock.tracking.base import Tracker, TrackerContext
 from artlock.tracking.comet import open_tracker
 from testbed.comet import CometServer
+from testbed.faults import Fault, Matches
 
 WORKSPACE, PROJECT = "team", "vision"
 URL = Uri.parse(f"comet://{WORKSPACE}/{PROJECT}")
+
+
+def to(ending: str) -> Matches:
+    def matches(method: str, path: str, query: str) -> bool:
+        del method, query
+        return path.endswith(ending)
+
+    return matches
+
+
+def refusal(
+    ending: str,
+    status: int,
+    *,
+    code: int | None = None,
+    text: str = "no",
+    times: int | None = None,
+) -> Fault:
+    """Return the fault that a path answers with a status, as Comet says it."""
+    body = json.dumps({"msg": text, "code": status, "sdk_error_code": code}).encode()
+    headers = {"Content-Type": "application/json"}
+    return Fault(
+        kind="status",
+        matches=to(ending),
+        status=status,
+        body=body,
+        headers=headers,
+        times=times,
+    )
 
 
 class CometPlace:

@@ -23,8 +23,8 @@ from artlock.model.registration import Labels, Registration, Run
 from artlock.tracking.base import Tracker
 from artlock.tracking.comet.versions import lock_tag, metadata_of
 from testbed.comet import API_KEY, CometServer
-from testbed.faults import Fault, Matches
-from tests.contract.comet_place import PROJECT, WORKSPACE, CometPlace
+from testbed.faults import Fault
+from tests.contract.comet_place import PROJECT, WORKSPACE, CometPlace, refusal, to
 from tests.contract.tracker_contract import version_in
 from tests.registrations import lockfile, registration, row, simple_lock, text_of, tree
 
@@ -32,35 +32,6 @@ BATCH, STATE = "/remote/batch", "/artifacts/state"
 UPSERT, LIST, RUN = "/artifacts/upsert", "/artifacts/get", "/logger/add/run"
 HTML = b"<html><body>Sign in to the guest network</body></html>"
 SENT = registration(simple_lock())
-
-
-def to(ending: str) -> Matches:
-    def matches(method: str, path: str, query: str) -> bool:
-        del method, query
-        return path.endswith(ending)
-
-    return matches
-
-
-def refusal(
-    ending: str,
-    status: int,
-    *,
-    code: int | None = None,
-    text: str = "no",
-    times: int | None = None,
-) -> Fault:
-    """Return the fault that a path answers with a status, as Comet says it."""
-    body = json.dumps({"msg": text, "code": status, "sdk_error_code": code}).encode()
-    headers = {"Content-Type": "application/json"}
-    return Fault(
-        kind="status",
-        matches=to(ending),
-        status=status,
-        body=body,
-        headers=headers,
-        times=times,
-    )
 
 
 def page(ending: str, status: int) -> Fault:

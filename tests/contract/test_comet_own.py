@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from artlock.errors import RefNotFoundError
+from artlock.errors import RefNotFoundError, TrackingError
 from artlock.model.lock import Kind, LockedArtifact
 from artlock.model.manifest import Declaration
 from artlock.model.refs import Ref
@@ -19,7 +19,7 @@ from artlock.model.uri import Uri
 from artlock.tracking.comet import versions
 from testbed.comet import API_KEY, Call, CometServer
 from testbed.http_server import HttpServer
-from tests.contract.comet_place import PROJECT, WORKSPACE, CometPlace
+from tests.contract.comet_place import PROJECT, WORKSPACE, CometPlace, refusal
 from tests.contract.tracker_contract import version_in
 from tests.registrations import (
     DIGEST_OF_A,
@@ -274,7 +274,14 @@ class TestWhatIsNotSent:
                 tracker.find(Ref(name="data"))
             assert elsewhere.calls == ()
             assert not trap.exists()
-        assert comet.server.calls_to("/artifacts/get")
+            assert comet.server.calls_to("/artifacts/get")
+            # Nor is the key repeated that only the client has read.
+            comet.server.fail(refusal("/artifacts/get", 400, text=f"what is {API_KEY}?"))
+            with (
+                closing(comet.tracker(environ={})) as tracker,
+                pytest.raises(TrackingError, match=r"what is \*\*\*\?"),
+            ):
+                tracker.find(Ref(name="data"))
 
     def test_the_url_names_workspace_and_project(self, comet: CometPlace) -> None:
         with comet.open() as tracker:

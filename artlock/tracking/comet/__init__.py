@@ -1,6 +1,6 @@
 """Comet: artifacts with remote assets, through Comet's own client.
 
-Supported are comet-ml 3.58 and later versions of its major number; tested is 3.58.8.
+Supported is comet-ml from 3.58 on; tested are 3.58.0 and 3.58.8.
 """
 
 from __future__ import annotations

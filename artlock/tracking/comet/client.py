@@ -25,7 +25,11 @@ from typing import TYPE_CHECKING, Any, BinaryIO, assert_never
 import comet_ml
 import comet_ml.api
 import msgspec
-from comet_ml.config.config_api import get_api_key, get_config
+from comet_ml.config.config_api import (
+    get_api_key,
+    get_config,
+    get_last_returned_api_key,
+)
 from comet_ml.connection.connection_factory import get_rest_api_client
 from comet_ml.exceptions import (
     ArtifactNotFinalException,
@@ -40,8 +44,10 @@ from comet_ml.exceptions import (
     ServiceAccountWorkspaceRestricted,
     ViewOnlyAccessException,
 )
+from msgspec.structs import replace
 from requests.exceptions import JSONDecodeError, RequestException
 
+from artlock.model.secrets import HIDDEN
 from artlock.tracking.comet import messages
 
 if TYPE_CHECKING:
@@ -152,9 +158,12 @@ class Client:
         try:
             return self._answer(request)
         except _FailedError as error:
-            return error.failure
+            failure = error.failure
         except Exception as error:  # noqa: BLE001 - a vendor's client may raise anything
-            return _failure(error)
+            failure = _failure(error)
+        # The key may come from a file, which only this process has read.
+        key = get_last_returned_api_key()
+        return replace(failure, text=failure.text.replace(key, HIDDEN)) if key else failure
 
     def _answer(self, request: messages.Request) -> messages.Answer:
         match request:

@@ -8,7 +8,7 @@ closed; one that is not was cut off, and is left behind.
 from __future__ import annotations
 
 import time
-from itertools import chain, islice
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -35,6 +35,7 @@ from artlock.tracking.comet.versions import (
     OURS,
     Entry,
     entries_of,
+    labels_of,
     lock_tag,
     metadata_of,
     native_number,
@@ -43,7 +44,7 @@ from artlock.tracking.comet.versions import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from artlock.model.refs import Ref
     from artlock.model.registration import Registration, TrackerVersion
@@ -107,9 +108,7 @@ class CometTracker:
             messages.ListNames(workspace=self._address.workspace), messages.Names, clock
         )
         return sorted(
-            name
-            for name in set(listed.names)
-            if next(self._finished(name, self._list(name, clock) or (), clock), None)
+            name for name in set(listed.names) if any(self._tracker_versions(name, clock))
         )
 
     def versions(self, name: str, *, limit: int | None = None) -> Sequence[TrackerVersion]:
@@ -122,12 +121,16 @@ class CometTracker:
     def find(self, ref: Ref) -> TrackerVersion:
         """Return the version that a ref names; see ``Tracker``."""
         is_newest = ref.number is None and ref.alias in {None, LATEST}
-        for version in self._tracker_versions(ref.name, self._clock()):
-            if is_newest or version.number == ref.number:
-                return version
-            if ref.alias is not None and ref.alias in version.labels.aliases:
-                return version
-        raise self._not_found(str(ref))
+
+        def is_meant(entry: Entry) -> bool:
+            is_pointed_to = ref.alias in labels_of(entry).aliases
+            return is_newest or entry.number == ref.number or is_pointed_to
+
+        found = self._tracker_versions(ref.name, self._clock(), is_meant)
+        version = next(found, None)
+        if version is None:
+            raise self._not_found(str(ref))
+        return version
 
     def fetch(self, version: TrackerVersion) -> Lockfile:
         """Return the lock, rebuilt of its rows; see ``Tracker``."""
@@ -378,44 +381,40 @@ class CometTracker:
         self._client.ask(request, messages.Done, clock)
 
     def _read(self, name: str, number: int, clock: Clock) -> TrackerVersion:
-        for version in self._tracker_versions(name, clock):
-            if version.number == number:
-                return version
-        reason = f"`{name}:{native_number(number)}` is gone"
-        raise TrackingError(reason, tracker=self._url)
+        found = self._tracker_versions(name, clock, lambda entry: entry.number == number)
+        version = next(found, None)
+        if version is None:
+            reason = f"`{name}:{native_number(number)}` is gone"
+            raise TrackingError(reason, tracker=self._url)
+        return version
 
-    def _tracker_versions(self, name: str, clock: Clock) -> Iterator[TrackerVersion]:
-        """Yield the finished versions of a name, the newest first; none of no name."""
-        listed = self._list(name, clock) or ()
-        newer: Entry | None = None
-        for entry in chain(self._finished(name, listed, clock), (None,)):
-            if newer is not None:
+    def _tracker_versions(
+        self, name: str, clock: Clock, wanted: Callable[[Entry], bool] = lambda _: True
+    ) -> Iterator[TrackerVersion]:
+        """Yield finished versions of a name, the newest first; none of no name.
+
+        Of each lock only the first: two pushes that did not see each other may both have
+        come to an end. Whether a version is finished may be a question for each; so it is
+        asked for those that are wanted, and the one before each.
+        """
+        entries = entries_of(self._list(name, clock) or ())
+        same: dict[str, list[Entry]] = {}
+        for entry in reversed(entries):
+            same.setdefault(entry.digest, []).append(entry)
+
+        def counts(entry: Entry) -> bool:
+            first = (e for e in same[entry.digest] if self._is_closed(name, e, clock))
+            return next(first, None) is entry
+
+        for index, entry in enumerate(entries, 1):
+            if wanted(entry) and counts(entry):
+                before = filter(counts, islice(entries, index, None))
                 yield tracker_version(
-                    newer,
+                    entry,
                     workspace=self._address.workspace,
                     name=name,
-                    parent=entry.number if entry is not None else None,
+                    parent=next((other.number for other in before), None),
                 )
-            newer = entry
-
-    def _finished(
-        self, name: str, listed: Iterable[messages.NativeVersion], clock: Clock
-    ) -> Iterator[Entry]:
-        """Yield finished versions, the newest first, of each lock only the first.
-
-        Two pushes that did not see each other may both have come to an end.
-        """
-        entries = entries_of(listed)
-        older: dict[str, list[Entry]] = {}
-        for entry in entries:
-            older.setdefault(entry.digest, []).append(entry)
-        for entry in entries:
-            same = older[entry.digest]
-            same.remove(entry)
-            if self._is_closed(name, entry, clock) and not any(
-                self._is_closed(name, other, clock) for other in same
-            ):
-                yield entry
 
     def _is_closed(self, name: str, entry: Entry, clock: Clock) -> bool:
         if entry.native.state is not None:
@@ -427,9 +426,9 @@ class CometTracker:
         return True
 
     def _entry(self, version: TrackerVersion, clock: Clock) -> Entry:
-        listed = self._list(version.name, clock) or ()
-        for entry in self._finished(version.name, listed, clock):
-            if entry.number == version.number:
+        for entry in entries_of(self._list(version.name, clock) or ()):
+            is_same = (entry.number, entry.digest) == (version.number, version.digest)
+            if is_same and self._is_closed(version.name, entry, clock):
                 return entry
         raise self._not_found(version.ref)
 
