@@ -267,6 +267,18 @@ class TestFailures:
             tracker.record_input(version, Run(id="0" * 32, service="comet"))
 
 
+    def test_an_input_that_fails_has_no_part_in_the_next_push(
+        self, comet: CometPlace, tracker: Tracker
+    ) -> None:
+        version, run = version_in(tracker.register(SENT)), comet.run("eval")
+        comet.server.fail(refusal("/artifacts/version", 403))
+        with pytest.raises(TrackerDeniedError):
+            tracker.record_input(version, run)
+        comet.server.fail()
+        tracker.register(registration(simple_lock("v-2")))
+        assert comet.server.versions(WORKSPACE, "data")[-1].experiment != run.id
+
+
 class TestOthers:
     """Pushes of others, at the same time or cut off."""
 

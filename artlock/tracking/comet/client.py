@@ -308,10 +308,17 @@ class Client:
 
     def _record_input(self, request: messages.RecordInput) -> messages.Answer:
         experiment = self._begin(_borrowed(request.run))
-        # This sends `consumerExperimentKey`, which is the record.
-        experiment.get_artifact(
-            request.name, workspace=request.workspace, version_or_alias=request.version
-        )
+        try:
+            # This sends `consumerExperimentKey`, which is the record.
+            experiment.get_artifact(
+                request.name,
+                workspace=request.workspace,
+                version_or_alias=request.version,
+            )
+        except Exception:
+            with suppress(_FailedError):  # the first failure is the one to tell
+                self._end_run()
+            raise
         return self._end_run()
 
     def _api(self) -> comet_ml.api.API:
