@@ -266,7 +266,6 @@ class TestFailures:
         with pytest.raises(TrackingError, match="does not exist"):
             tracker.record_input(version, Run(id="0" * 32, service="comet"))
 
-
     def test_an_input_that_fails_has_no_part_in_the_next_push(
         self, comet: CometPlace, tracker: Tracker
     ) -> None:

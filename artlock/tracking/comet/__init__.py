@@ -5,11 +5,11 @@ Supported is comet-ml from 3.58 on; tested are 3.58.0 and 3.58.8.
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from artlock.errors import ConfigError
 from artlock.tracking.comet.address import address_of
+from artlock.tracking.comet.process import is_installed
 from artlock.tracking.comet.tracker import CometTracker
 
 if TYPE_CHECKING:
@@ -34,8 +34,7 @@ def open_tracker(url: Uri, context: TrackerContext) -> Tracker:
     Raises:
         ConfigError: Comet's client is not installed, or ``url`` does not address Comet.
     """
-    # Looked for here, imported in a process of its own.
-    if find_spec("comet_ml") is None:
+    if not is_installed():
         reason = "Comet's client is not installed"
         raise ConfigError(reason, hint="install `artlock[comet]`")
     try:

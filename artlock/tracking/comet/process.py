@@ -226,6 +226,11 @@ class _Running:
         self._folder.cleanup()
 
 
+def is_installed() -> bool:
+    """Tell whether the process will find Comet's client; it is not loaded here."""
+    return any(Path(path, "comet_ml", "__init__.py").is_file() for path in sys.path)
+
+
 def environment_of(environ: Mapping[str, str], folder: str) -> dict[str, str]:
     """Return the environment of the client.
 

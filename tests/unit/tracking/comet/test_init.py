@@ -27,7 +27,7 @@ def test_opening_starts_nothing(tmp_path: Path) -> None:
 def test_without_the_client_the_extra_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(sys.modules, "comet_ml", None)
+    monkeypatch.setattr(sys, "path", [str(tmp_path)])
     with pytest.raises(ConfigError) as caught:
         open_tracker(URL, context(tmp_path))
     assert caught.value.hint == "install `artlock[comet]`"
