@@ -109,6 +109,7 @@ def push(comet: CometPlace, sent: Registration) -> tuple[str, ...]:
         return outcome.warnings
 
 
+@pytest.mark.slow
 class TestS3:
     def test_pinned_versions_come_back_byte_for_byte(
         self, comet: CometPlace, consumer: Consumer, seaweedfs: SeaweedFS, s3_bucket: str

@@ -78,6 +78,7 @@ class TestFailures:
         assert again.number == 2  # the number of what failed is gone
         assert again.parent is None
 
+    @pytest.mark.slow
     def test_a_forbidden_batch_needs_somebody(
         self, comet: CometPlace, tracker: Tracker
     ) -> None:
@@ -108,6 +109,7 @@ class TestFailures:
         assert time.monotonic() - start < 15
         assert len(comet.server.calls_to(STATE)) < 200
 
+    @pytest.mark.slow
     def test_a_version_that_is_not_closed_counts_for_nothing(
         self, comet: CometPlace, hasty: Tracker
     ) -> None:
@@ -119,6 +121,7 @@ class TestFailures:
         assert version_in(hasty.register(SENT)).number == 2
         assert comet.server.closed(WORKSPACE, "data") == ["2.0.0"]
 
+    @pytest.mark.slow
     def test_throttling_for_ever_ends_with_the_deadline(
         self, comet: CometPlace, hasty: Tracker
     ) -> None:
@@ -129,6 +132,7 @@ class TestFailures:
         assert time.monotonic() - start < 12
         counts_for_nothing(comet, hasty)
 
+    @pytest.mark.slow
     def test_a_server_that_vanishes_leaves_nothing_behind(
         self, comet: CometPlace, hasty: Tracker
     ) -> None:
@@ -145,6 +149,7 @@ class TestFailures:
         assert not [*comet.scratch.rglob("*.zip")]
         assert version_in(hasty.register(SENT)).number == 2
 
+    @pytest.mark.slow
     def test_silence_ends_with_the_deadline(self, comet: CometPlace) -> None:
         comet.server.fail(Fault(kind="stall", after=1, seconds=30, matches=to(LIST)))
         with closing(comet.tracker(deadline_s=5)) as tracker:
@@ -353,6 +358,7 @@ class TestOthers:
         assert [v.number for v in tracker.versions("data")] == [5]
         assert tracker.names() == ["data"]
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         ("ending", "is_after"),
         [(UPSERT, True), (BATCH, False), (STATE, True)],

@@ -146,6 +146,7 @@ class TestWhatIsSent:
         assert not outcome.created
         assert comet.server.writes == ["/api/rest/v2/write/artifacts/version/labels"]
 
+    @pytest.mark.slow
     def test_many_rows_are_few_batches_and_one_end(self, comet: CometPlace) -> None:
         rows = (row(f"{number:06}", version=f"v{number}") for number in range(20_001))
         sent = registration(lockfile(tree("many", *rows)))

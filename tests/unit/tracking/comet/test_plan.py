@@ -3,7 +3,7 @@
 from urllib.parse import urlparse
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from artlock.model.lock import Kind, LockedArtifact, LockedObject, Lockfile
@@ -96,6 +96,7 @@ def test_each_reason_is_one_warning_that_names_some() -> None:
     )
 
 
+@settings(max_examples=settings().max_examples // 4)  # lockfiles are dear to make
 @given(lockfiles(), st.sampled_from(Unversioned))
 def test_sent_and_links_are_all_rows_and_each_can_be_rebuilt(
     lock: Lockfile, unversioned: Unversioned
