@@ -14,7 +14,7 @@ from pathlib import Path
 
 from comet_ml import Artifact
 from comet_ml.artifacts.logged_artifact import LoggedArtifact
-from comet_ml.config.config_api import get_config
+from comet_ml.config import get_config
 from comet_ml.summary import Summary
 
 
@@ -57,7 +57,7 @@ def _download(assets: str, folder: str) -> None:
         artifact_id="1",
         artifact_version_id="1",
         workspace="none",
-        rest_api_client=_AssetsInFile(assets),  # type: ignore[arg-type] # in its place
+        rest_api_client=_AssetsInFile(assets),
         experiment_key="none",
         version="1.0.0",
         aliases=[],
