@@ -26,56 +26,61 @@ def record_input(
     """Record that ``run`` used a version; what cannot be sent now waits in the outbox.
 
     Raises:
-        TrackingError: The outbox cannot be written.
+        ConfigError: The tracker's client is not installed.
     """
-    target, version = held.target, held.version
+    target = held.target
     base = project.root if project else Path.cwd()
     with Trackers(runtime, base) as trackers:
         if target.is_local:
             return _recorded_here(trackers.tracker(target.url), held, run)
-        now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        parcel = NewParcel(
-            created=now,
-            target=str(target.url),
-            kind=ParcelKind.INPUT,
-            name=version.name,
-            digest=version.digest,
-            each=version.each,
-            run=run,
-            provenance=Provenance(time=now),
-            labels=Labels(),
-            number=version.number,
-        )
-        url = str(target.url)
-        outbox = trackers.outbox()
-        (queued,) = outbox.add([parcel], {})
-        if not runtime.offline:
-            sender = Sender(outbox, trackers, {url: target.name}, runtime)
-            for delivery in sender.send(frozenset({url}), early=True):
-                is_it = delivery.digest == queued.digest
-                if is_it and delivery.state is State.RECORDED:
-                    return delivery
-    return Delivery(
-        tracker=target.name,
+        try:
+            return _sent(runtime, trackers, held, run)
+        except TrackingError as error:  # of the outbox: the files are there all the same
+            return _left(held, State.REFUSED, error)
+
+
+def _sent(runtime: Runtime, trackers: Trackers, held: Held, run: Run) -> Delivery:
+    target, version = held.target, held.version
+    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    parcel = NewParcel(
+        created=now,
+        target=str(target.url),
+        kind=ParcelKind.INPUT,
         name=version.name,
         digest=version.digest,
-        state=State.WAITING,
-        version=version,
+        each=version.each,
+        run=run,
+        provenance=Provenance(time=now),
+        labels=Labels(),
+        number=version.number,
+    )
+    url = str(target.url)
+    outbox = trackers.outbox()
+    (queued,) = outbox.add([parcel], {})
+    found: Delivery | None = None
+    if not runtime.offline:
+        sender = Sender(outbox, trackers, {url: target.name}, runtime)
+        for delivery in sender.send(frozenset({url}), early=True):
+            if delivery.parcel == queued.id:
+                found = delivery
+    return found or _left(held, State.WAITING)
+
+
+def _left(held: Held, state: State, error: TrackingError | None = None) -> Delivery:
+    return Delivery(
+        tracker=held.target.name,
+        name=held.version.name,
+        digest=held.version.digest,
+        state=state,
+        version=held.version,
+        error=error,
     )
 
 
 def _recorded_here(tracker: Tracker, held: Held, run: Run) -> Delivery:
     """Record it in the user's own registry; that it failed undoes nothing else."""
-    error: TrackingError | None = None
     try:
         tracker.record_input(held.version, run)
-    except TrackingError as failure:
-        error = failure
-    return Delivery(
-        tracker=held.target.name,
-        name=held.version.name,
-        digest=held.version.digest,
-        state=State.RECORDED if error is None else State.REFUSED,
-        version=held.version,
-        error=error,
-    )
+    except TrackingError as error:
+        return _left(held, State.REFUSED, error)
+    return _left(held, State.RECORDED)

@@ -6,20 +6,29 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
+from msgspec.structs import replace
 
-from artlock.errors import EXIT_INCOMPLETE, EXIT_OK
+from artlock.errors import (
+    EXIT_INCOMPLETE,
+    EXIT_VIOLATION,
+    IntegrityError,
+    PolicyError,
+    TrackingError,
+    gravest,
+)
 from artlock.ops.registering import PushOptions, registrations_of
 from artlock.ops.sending import Delivery, Sender, State
 from artlock.ops.trackers import Trackers, chosen_targets, names_of_trackers
 from artlock.tracking.registry import NewParcel, ParcelKind, ParcelState
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from artlock.model.registration import Registration
     from artlock.ops.project import Project
     from artlock.ops.runtime import Runtime
     from artlock.ops.trackers import Target
+    from artlock.tracking.base import Tracker
     from artlock.tracking.registry import Outbox, Parcel
 
 __all__ = [
@@ -46,7 +55,7 @@ class PushReport(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         deliveries: In the order in which they were sent; older ones that waited first.
         waiting: What is still in the outbox after it, the oldest first.
-        exit_code: 3 if anything that was to be sent now is left, else 0.
+        exit_code: 3 if anything of this push is left, 4 if it is damaged, else 0.
     """
 
     deliveries: tuple[Delivery, ...]
@@ -94,35 +103,24 @@ def push(project: Project, options: PushOptions | None = None) -> PushReport:
     with Trackers(runtime, project.root) as trackers:
         for target in local:
             tracker = trackers.tracker(target.url)
-            for one in planned.registrations:
-                outcome = tracker.register(one)
-                deliveries.append(
-                    Delivery(
-                        tracker=target.name,
-                        name=one.name,
-                        digest=one.digest,
-                        state=State.CREATED if outcome.created else State.UNCHANGED,
-                        version=outcome.version,
-                    )
-                )
+            deliveries += (_registered(tracker, target, o) for o in planned.registrations)
         if not others:
-            return PushReport(deliveries=tuple(deliveries), waiting=(), exit_code=EXIT_OK)
+            return _report(None, deliveries, deliveries)
         outbox = trackers.outbox()
-        _queue(outbox, planned.registrations, others)
+        parcels = _queue(outbox, planned.registrations, others)
         if runtime.offline:
-            waiting = tuple(outbox.waiting())
-            return PushReport(
-                deliveries=tuple(deliveries), waiting=waiting, exit_code=EXIT_OK
-            )
+            return _report(outbox, deliveries, deliveries)
         names = {str(target.url): target.name for target in others}
         sender = Sender(outbox, trackers, names, runtime)
         deliveries += sender.send(frozenset(names), early=True)
         if _queue_missing(outbox, planned.registrations, others, deliveries):
             # Another push took them and sent them: they are found there.
             deliveries += sender.send(frozenset(names), early=True)
+        own = {parcel.id for parcel in parcels}
+        mine = [d for d in deliveries if d.parcel is None or d.parcel in own]
         # What is due elsewhere goes too; it is no matter of this push if it does not.
         later = list(sender.send(early=False))
-        return _report(outbox, [*deliveries, *later], frozenset(names))
+        return _report(outbox, [*deliveries, *later], mine, own)
 
 
 def send_waiting(runtime: Runtime, project: Project | None = None) -> PushReport:
@@ -136,7 +134,9 @@ def send_waiting(runtime: Runtime, project: Project | None = None) -> PushReport
     with Trackers(runtime, base) as trackers:
         outbox = trackers.outbox()
         sender = Sender(outbox, trackers, names, runtime)
-        return _report(outbox, list(sender.send(early=True)), None)
+        sent = list(sender.send(early=True))
+        left = {p.id for p in outbox.waiting() if p.state is not ParcelState.DEAD}
+        return _report(outbox, sent, sent, left)
 
 
 def waiting(runtime: Runtime) -> list[Parcel]:
@@ -160,9 +160,22 @@ def dropped(runtime: Runtime, number: int) -> Parcel:
         return trackers.outbox().drop(number)
 
 
+def _registered(tracker: Tracker, target: Target, one: Registration) -> Delivery:
+    """Register in the user's own registry, at once; a failure is told like any other."""
+    about = Delivery(
+        tracker=target.name, name=one.name, digest=one.digest, state=State.REFUSED
+    )
+    try:
+        outcome = tracker.register(one)
+    except TrackingError as error:
+        return replace(about, error=error)
+    state = State.CREATED if outcome.created else State.UNCHANGED
+    return replace(about, state=state, version=outcome.version)
+
+
 def _queue(
     outbox: Outbox, registrations: Sequence[Registration], targets: Sequence[Target]
-) -> None:
+) -> list[Parcel]:
     parcels = [
         NewParcel(
             created=one.provenance.time,
@@ -178,7 +191,7 @@ def _queue(
         for target in targets
         for one in registrations
     ]
-    outbox.add(parcels, {one.digest: one.text for one in registrations})
+    return outbox.add(parcels, {one.digest: one.text for one in registrations})
 
 
 def _queue_missing(
@@ -204,17 +217,23 @@ def _queue_missing(
 
 
 def _report(
-    outbox: Outbox, deliveries: Sequence[Delivery], targets: frozenset[str] | None
+    outbox: Outbox | None,
+    deliveries: Sequence[Delivery],
+    mine: Sequence[Delivery],
+    own: Collection[int] = (),
 ) -> PushReport:
-    left = tuple(outbox.waiting())
-    # What was refused earlier is no matter of this push.
-    is_left = any(not delivery.state.is_done for delivery in deliveries) or any(
-        parcel.state is not ParcelState.DEAD
-        and (targets is None or parcel.target in targets)
-        for parcel in left
-    )
-    return PushReport(
-        deliveries=tuple(deliveries),
-        waiting=left,
-        exit_code=EXIT_INCOMPLETE if is_left else EXIT_OK,
-    )
+    """Return what came of it.
+
+    Args:
+        outbox: Where things may wait; ``None`` if nothing was to.
+        deliveries: All.
+        mine: Those that decide about the exit code.
+        own: Parcels that do, if they still wait.
+    """
+    left = tuple(outbox.waiting()) if outbox is not None else ()
+    codes = [EXIT_INCOMPLETE for parcel in left if parcel.id in own]
+    for delivery in mine:
+        if not delivery.state.is_done:
+            is_grave = isinstance(delivery.error, (IntegrityError, PolicyError))
+            codes.append(EXIT_VIOLATION if is_grave else EXIT_INCOMPLETE)
+    return PushReport(deliveries=tuple(deliveries), waiting=left, exit_code=gravest(codes))

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import random
+import secrets
 import socket
 import time
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -17,6 +19,8 @@ from artlock.errors import (
     IntegrityError,
     RefNotFoundError,
     RegistrationRefusedError,
+    TrackerDeniedError,
+    TrackerUnavailableError,
     TrackingError,
 )
 from artlock.formats.lockfile import parse_lockfile
@@ -32,15 +36,18 @@ if TYPE_CHECKING:
     from artlock.model.registration import TrackerVersion
     from artlock.ops.runtime import Runtime
     from artlock.ops.trackers import Trackers
+    from artlock.tracking.base import Tracker
     from artlock.tracking.registry import Outbox, Parcel
 
-_LEASE_S = 900.0
+_LEASE_S = 3600.0
 """How long a parcel is one process's; that of one that has ended is free at once."""
 _PATIENCE_S = 60.0
 """How long one push waits for another that sends to the same tracker at this moment."""
 _LOOK_AGAIN_S = 0.2
 _FIRST_WAIT_S = 30.0
 _LONGEST_WAIT_S = 3600.0
+_OF_THE_TRACKER = (TrackerUnavailableError, TrackerDeniedError, ConfigError)
+"""What whatever else is sent to the same tracker would fail of, too."""
 _INTERRUPTED = LastError(
     code="interrupted", message="the push that sent it was interrupted"
 )
@@ -76,6 +83,7 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
         next_deed: What a person does next, or empty.
         links: Rows that went as plain links.
         error: Why it waits or was refused.
+        parcel: Its number in the outbox; ``None`` if it never was there.
     """
 
     tracker: str
@@ -87,6 +95,7 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     links: int = 0
     warnings: tuple[str, ...] = ()
     error: ArtlockError | None = None
+    parcel: int | None = None
 
 
 class Sender:
@@ -97,6 +106,7 @@ class Sender:
         trackers: Who takes them.
         names: What trackers are called, by URL.
         runtime: Whose secrets are kept out of what is remembered.
+        patience_s: How long to wait for another push that sends to the same trackers.
     """
 
     def __init__(
@@ -105,15 +115,19 @@ class Sender:
         trackers: Trackers,
         names: Mapping[str, str],
         runtime: Runtime,
+        *,
+        patience_s: float = _PATIENCE_S,
     ) -> None:
         self._outbox = outbox
         self._trackers = trackers
         self._names = names
         self._runtime = runtime
-        self._owner = f"{socket.gethostname()} {os.getpid()}"
-        self._patient_until_s = time.monotonic() + _PATIENCE_S
+        self._owner = _new_owner()
+        self._patient_until_s = time.monotonic() + patience_s
         self._failed: set[str] = set()
         """Trackers that did not answer: they are not asked again in this run."""
+        self._passed: set[int] = set()
+        """Parcels that were tried: nor are these."""
 
     def send(
         self, targets: frozenset[str] | None = None, *, early: bool
@@ -134,23 +148,25 @@ class Sender:
                 lease_s=_LEASE_S,
                 owner=self._owner,
                 only=self._willing(targets),
+                without=self._passed,
                 early=early,
             )
             if parcel is not None:
                 yield self._sent(parcel)
-            elif not self._others_send(targets):
+            elif targets is None or not self._others_send(targets):
                 return
             else:
                 time.sleep(_LOOK_AGAIN_S)
 
-    def _others_send(self, targets: frozenset[str] | None) -> bool:
-        """Tell whether another process of this machine has something that is waited for."""
+    def _others_send(self, targets: frozenset[str]) -> bool:
+        """Tell whether somebody else on this machine sends to one of these trackers."""
         if time.monotonic() > self._patient_until_s:
             return False
         willing = self._willing(targets)
         return any(
             parcel.state is ParcelState.SENDING
             and parcel.target in willing
+            and parcel.owner != self._owner
             and _is_running(parcel.owner)
             for parcel in self._outbox.waiting()
         )
@@ -173,7 +189,9 @@ class Sender:
             self._outbox.bury(parcel, error=self._remembered(error))
             return self._left(parcel, State.REFUSED, error)
         except (TrackingError, ConfigError) as error:
-            self._failed.add(parcel.target)
+            self._passed.add(parcel.id)
+            if parcel.kind is ParcelKind.PUSH and isinstance(error, _OF_THE_TRACKER):
+                self._failed.add(parcel.target)
             next_try_s = time.time() + _wait_s(parcel.attempts)
             self._outbox.postpone(
                 parcel, error=self._remembered(error), next_try_s=next_try_s
@@ -189,10 +207,10 @@ class Sender:
         return delivery
 
     def _deliver(self, parcel: Parcel) -> Delivery:
-        tracker = self._trackers.tracker(Uri.parse(parcel.target))
-        name = self._name(parcel)
+        target, name = Uri.parse(parcel.target), self._name(parcel)
         if parcel.kind is ParcelKind.INPUT:
-            version = tracker.find(Ref(name=parcel.name, number=parcel.number))
+            tracker = self._trackers.tracker(target)
+            version = _version_of(tracker, parcel)
             if parcel.run is not None:
                 tracker.record_input(version, parcel.run)
             return Delivery(
@@ -201,8 +219,11 @@ class Sender:
                 digest=parcel.digest,
                 state=State.RECORDED,
                 version=version,
+                parcel=parcel.id,
             )
-        outcome = tracker.register(self._registration(parcel))
+        registration = self._registration(parcel)
+        tracker = self._trackers.tracker(target, objects=registration.lock.count())
+        outcome = tracker.register(registration)
         state = State.CREATED if outcome.created else State.UNCHANGED
         return Delivery(
             tracker=name,
@@ -213,6 +234,7 @@ class Sender:
             next_deed=outcome.queued,
             links=outcome.links,
             warnings=outcome.warnings,
+            parcel=parcel.id,
         )
 
     def _registration(self, parcel: Parcel) -> Registration:
@@ -245,6 +267,7 @@ class Sender:
             digest=parcel.digest,
             state=state,
             error=error,
+            parcel=parcel.id,
         )
 
     def _name(self, parcel: Parcel) -> str:
@@ -252,37 +275,69 @@ class Sender:
 
     def _remembered(self, error: ArtlockError) -> LastError:
         status = error.status if isinstance(error, TrackingError) else None
-        secrets = secrets_of(self._runtime.environ)
+        hidden = secrets_of(self._runtime.environ)
         return LastError(
-            code=error.code, message=redact(error.message, secrets), status=status
+            code=error.code, message=redact(error.message, hidden), status=status
         )
+
+
+def _version_of(tracker: Tracker, parcel: Parcel) -> TrackerVersion:
+    """Return the version that was used: by its digest, whatever its number is by now."""
+    version = tracker.find(Ref(name=parcel.name, number=parcel.number))
+    if version.digest == parcel.digest:
+        return version
+    for other in tracker.versions(parcel.name):
+        if other.digest == parcel.digest:
+            return other
+    ref = f"{parcel.name}:v{parcel.number}"
+    message = f"`{ref}` is another lock by now than the one that was used"
+    raise RefNotFoundError(message, ref=ref)
+
+
+def _new_owner() -> str:
+    """Return a name for one sender: its machine, its process, and itself."""
+    pid = os.getpid()
+    token = secrets.token_hex(4)
+    return f"{socket.gethostname()} {pid} {_started(pid)} {token}"
 
 
 def _is_gone(owner: str) -> bool:
     """Tell whether the process that had a parcel has ended; of this machine only."""
-    pid = _pid_here(owner)
-    return pid is not None and not _runs(pid)
+    found = _process_of(owner)
+    return found is not None and not _runs(*found)
 
 
 def _is_running(owner: str) -> bool:
-    """Tell whether another process of this machine has a parcel, and runs."""
-    pid = _pid_here(owner)
-    return pid is not None and pid != os.getpid() and _runs(pid)
+    """Tell whether the process that has a parcel runs; of this machine only."""
+    found = _process_of(owner)
+    return found is not None and _runs(*found)
 
 
-def _pid_here(owner: str) -> int | None:
-    host, _, pid = owner.rpartition(" ")
-    return int(pid) if host == socket.gethostname() and pid.isdecimal() else None
+def _process_of(owner: str) -> tuple[int, str] | None:
+    host, pid, started, *_ = [*owner.split(" "), "", "", ""]
+    return (int(pid), started) if host == socket.gethostname() and pid.isdecimal() else None
 
 
-def _runs(pid: int) -> bool:
+def _runs(pid: int, started: str) -> bool:
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
     except OSError:
         pass  # it is somebody else's process, and it runs
-    return True
+    return started in {"", _started(pid)}
+
+
+def _started(pid: int) -> str:
+    """Return when a process began, so that another of the same number is not taken for it.
+
+    Linux: proc(5), field 22 of ``stat``. Elsewhere an empty text: the number alone counts.
+    """
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text("utf-8", "replace")
+        return stat.rpartition(")")[2].split()[19]
+    except (OSError, IndexError):
+        return ""
 
 
 def _wait_s(attempts: int) -> float:

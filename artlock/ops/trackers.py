@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
 LOCAL = "local"
 """The name of the registry in the user's data folder; it needs no declaration."""
+_DEADLINE_S = 120.0
+_ROWS_PER_S = 1000.0
+"""Of the slowest client; how much longer than the deadline a large lock may take."""
 _FILES = frozenset({"sqlite", "mlflow+sqlite"})
 """Schemes whose URL names a file, perhaps relative to the project."""
 
@@ -133,7 +136,8 @@ class Trackers:
     def __init__(self, runtime: Runtime, base: Path) -> None:
         self._runtime = runtime
         self._base = base
-        self._open: dict[str, Tracker] = {}
+        self._open: dict[str, tuple[float, Tracker]] = {}
+        """By URL, with the deadline of its calls."""
         self._own: Registry | None = None
         self._scratch: Path | None = None
 
@@ -141,15 +145,21 @@ class Trackers:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for tracker in (*self._open.values(), *([self._own] if self._own else [])):
+        if self._own is not None:
+            self._own.close()
+        for _deadline_s, tracker in self._open.values():
             tracker.close()
         if self._scratch is not None:
             # Of a client library that still writes there nothing is lost: what counts was
             # read back.
             shutil.rmtree(self._scratch, ignore_errors=True)
 
-    def tracker(self, url: Uri) -> Tracker:
+    def tracker(self, url: Uri, *, objects: int = 0) -> Tracker:
         """Return the tracker at a URL.
+
+        Args:
+            url: Absolute where it names a file.
+            objects: How many rows it is going to be sent: many take their time.
 
         Raises:
             ConfigError: No tracker has such a URL, or its client is not installed.
@@ -161,10 +171,15 @@ class Trackers:
             message = f"`{url}` needs the network, and `--offline` was given"
             hint = "leave out `--offline`"
             raise TrackerUnavailableError(message, tracker=str(url), hint=hint)
+        deadline_s = _DEADLINE_S + objects / _ROWS_PER_S
         known = self._open.get(str(url))
-        if known is None:
-            known = self._open[str(url)] = open_tracker(url, self._context())
-        return known
+        if known is not None and known[0] >= deadline_s:
+            return known[1]
+        if known is not None:
+            known[1].close()
+        tracker = open_tracker(url, self._context(deadline_s))
+        self._open[str(url)] = deadline_s, tracker
+        return tracker
 
     def local(self) -> Registry:
         """Return the user's own registry, which has the outbox too.
@@ -186,13 +201,14 @@ class Trackers:
         """
         return self.local().outbox
 
-    def _context(self) -> TrackerContext:
+    def _context(self, deadline_s: float = _DEADLINE_S) -> TrackerContext:
         if self._scratch is None:
             self._scratch = Path(tempfile.mkdtemp(prefix="artlock-push-"))
         return TrackerContext(
             environ=self._runtime.environ,
             base=self._base,
             scratch=self._scratch,
+            deadline_s=deadline_s,
             notice=self._runtime.progress.notice,
         )
 

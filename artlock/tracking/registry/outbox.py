@@ -102,19 +102,22 @@ class Outbox:
         lease_s: float,
         owner: str,
         only: Collection[str] | None = None,
+        without: Collection[int] = (),
         early: bool = False,
     ) -> Parcel | None:
         """Take the oldest parcel that may be sent, and lease it.
 
-        Parcels of one target and name are sent one after another in their order: one waits
-        for all that are older and not done or dead, so that one that is not due, or that
-        somebody else sends, holds back the later ones of its pair and no other pair.
+        Parcels of one target, kind and name are sent one after another in their order:
+        one waits for all that are older and not done or dead, so that one that is not due,
+        or that somebody else sends, holds back the later ones of its pair and no other.
 
         Args:
             now_s: The time, in seconds since the epoch.
             lease_s: How long nobody else may send it, in seconds; longer than it can take.
             owner: Who sends; other text for every process, and never empty.
             only: Targets; ``None`` for all.
+            without: Parcels that are passed over, and hold back the later ones of their
+                pair as if they were not due.
             early: Whether to take also what is not due yet.
         """
         if self._database.is_absent:
@@ -123,6 +126,8 @@ class Outbox:
             query = select(OUTBOX.c.id).where(_may_be_sent(now_s, early=early))
             if only is not None:
                 query = query.where(OUTBOX.c.target.in_(sorted(only)))
+            if without:
+                query = query.where(OUTBOX.c.id.not_in(sorted(without)))
             found = connection.execute(query.order_by(OUTBOX.c.id).limit(1)).scalar()
             if found is None:
                 return None
@@ -345,7 +350,12 @@ class Outbox:
 
 def _may_be_sent(now_s: float, *, early: bool) -> ColumnElement[bool]:
     older = OUTBOX.alias("older")
-    same_pair = and_(older.c.target == OUTBOX.c.target, older.c.name == OUTBOX.c.name)
+    same_pair = and_(
+        older.c.target == OUTBOX.c.target,
+        older.c.name == OUTBOX.c.name,
+        # Who used a version has no order with what is pushed later.
+        older.c.kind == OUTBOX.c.kind,
+    )
     held_back = (
         select(older.c.id)
         .where(

@@ -42,7 +42,8 @@ class _Trackers:
     def __init__(self) -> None:
         self.by_url = {ONE: MemoryTracker(), OTHER: MemoryTracker()}
 
-    def tracker(self, url: Uri) -> Tracker:
+    def tracker(self, url: Uri, *, objects: int = 0) -> Tracker:
+        assert objects >= 0
         return self.by_url[str(url)]
 
 
