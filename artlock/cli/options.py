@@ -169,6 +169,12 @@ class Shell(NamedTuple):
         return self.project()
 
 
+def is_typed(name: str) -> bool:
+    """Tell whether a parameter of this command stands on the command line itself."""
+    source = click.get_current_context().get_parameter_source(name)
+    return source is click.core.ParameterSource.COMMANDLINE
+
+
 def command(
     name: str,
     **settings: Any,  # noqa: ANN401 - click's own

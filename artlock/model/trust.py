@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from artlock.model.manifest import Artifact, Manifest
 
 _WEB = frozenset({"http", "https"})
+_TRACKERS_WITH_HOST = frozenset({"mlflow+http", "mlflow+https", "postgresql"})
 
 
 class SensitiveSetting(msgspec.Struct, frozen=True, kw_only=True, order=True):
@@ -48,7 +49,10 @@ def sensitive_settings(manifest: Manifest) -> tuple[SensitiveSetting, ...]:
     """Return every setting that needs trust, sorted; what ``artlock trust`` shows."""
     found = [
         SensitiveSetting(
-            artifact="", setting=f"trackers.{name}", value=url, host=_host(Uri.parse(url))
+            artifact="",
+            setting=f"trackers.{name}",
+            value=url,
+            host=_host_of_tracker(Uri.parse(url)),
         )
         for name, url in manifest.trackers
     ]
@@ -98,6 +102,17 @@ def host_of(artifact: Artifact) -> str | None:
 
 def _host(uri: Uri) -> str | None:
     return bare_host(uri.authority) if uri.authority else None
+
+
+def _host_of_tracker(uri: Uri) -> str | None:
+    """Return whom a tracker's URL surely talks to, and nobody else; else ``None``.
+
+    Only these have a host. That of a database may be several, or be overruled by a
+    parameter (libpq: "Connection URIs"): such a URL is trusted as a whole or not at all.
+    """
+    if uri.scheme in _TRACKERS_WITH_HOST and not set("?,") & set(str(uri)):
+        return _host(uri)
+    return None
 
 
 def bare_host(authority: str) -> str:

@@ -46,6 +46,7 @@ _PATIENCE_S = 60.0
 _LOOK_AGAIN_S = 0.2
 _FIRST_WAIT_S = 30.0
 _LONGEST_WAIT_S = 3600.0
+_DEFECT = LastError(code="internal-error", message="a defect in artlock")
 _OF_THE_TRACKER = (TrackerUnavailableError, TrackerDeniedError, ConfigError)
 """What whatever else is sent to the same tracker would fail of, too."""
 _INTERRUPTED = LastError(
@@ -128,6 +129,7 @@ class Sender:
         """Trackers that did not answer: they are not asked again in this run."""
         self._passed: set[int] = set()
         """Parcels that were tried: nor are these."""
+        self._defects: list[Exception] = []
 
     def send(
         self, targets: frozenset[str] | None = None, *, early: bool
@@ -140,6 +142,7 @@ class Sender:
 
         Raises:
             TrackingError: The outbox cannot be read or written.
+            Exception: A defect in an adapter, after all else was sent.
         """
         self._free_abandoned()
         while True:
@@ -154,9 +157,11 @@ class Sender:
             if parcel is not None:
                 yield self._sent(parcel)
             elif targets is None or not self._others_send(targets):
-                return
+                break
             else:
                 time.sleep(_LOOK_AGAIN_S)
+        if self._defects:
+            raise self._defects.pop()
 
     def _others_send(self, targets: frozenset[str]) -> bool:
         """Tell whether somebody else on this machine sends to one of these trackers."""
@@ -197,8 +202,19 @@ class Sender:
                 parcel, error=self._remembered(error), next_try_s=next_try_s
             )
             return self._left(parcel, State.WAITING, error)
+        except Exception as error:  # noqa: BLE001 - raised when the others are served
+            # A defect: what other trackers are to be told is sent all the same.
+            self._failed.add(parcel.target)
+            self._passed.add(parcel.id)
+            self._outbox.postpone(
+                parcel,
+                error=_DEFECT,
+                next_try_s=time.time() + _wait_s(parcel.attempts),
+            )
+            self._defects.append(error)
+            return self._left(parcel, State.WAITING, None)
         except BaseException:
-            # Interrupted, or a defect: it is nobody's now, and the next push sends it.
+            # Interrupted: it is nobody's now, and the next push sends it.
             self._outbox.postpone(parcel, error=_INTERRUPTED, next_try_s=0.0)
             raise
         self._outbox.done(
@@ -260,7 +276,7 @@ class Sender:
             run=parcel.run,
         )
 
-    def _left(self, parcel: Parcel, state: State, error: ArtlockError) -> Delivery:
+    def _left(self, parcel: Parcel, state: State, error: ArtlockError | None) -> Delivery:
         return Delivery(
             tracker=self._name(parcel),
             name=parcel.name,
@@ -298,7 +314,21 @@ def _new_owner() -> str:
     """Return a name for one sender: its machine, its process, and itself."""
     pid = os.getpid()
     token = secrets.token_hex(4)
-    return f"{socket.gethostname()} {pid} {_started(pid)} {token}"
+    return f"{_machine()} {pid} {_started(pid)} {token}"
+
+
+def _machine() -> str:
+    """Return what tells whether the numbers of processes mean the same.
+
+    Linux: since the same start, and in the same namespace of processes, for containers
+    share names of hosts. Elsewhere the host's name.
+    """
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
+        namespace = os.readlink("/proc/self/ns/pid")  # noqa: PTH115 - it leads nowhere
+    except OSError:
+        return socket.gethostname().replace(" ", "_")
+    return f"{socket.gethostname()}/{boot}/{namespace}".replace(" ", "_")
 
 
 def _is_gone(owner: str) -> bool:
@@ -314,8 +344,8 @@ def _is_running(owner: str) -> bool:
 
 
 def _process_of(owner: str) -> tuple[int, str] | None:
-    host, pid, started, *_ = [*owner.split(" "), "", "", ""]
-    return (int(pid), started) if host == socket.gethostname() and pid.isdecimal() else None
+    machine, pid, started, *_ = [*owner.split(" "), "", "", ""]
+    return (int(pid), started) if machine == _machine() and pid.isdecimal() else None
 
 
 def _runs(pid: int, started: str) -> bool:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from artlock.cli.options import command, option
+from artlock.cli.options import command, is_typed, option
 from artlock.cli.output import count, human_size
 from artlock.cli.registering import (
     delivery_json,
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from artlock.ops.sending import Delivery
     from artlock.tracking.registry.parcels import Parcel
 
+_MOST_ID = 2**31 - 1
+_MOST_SHOWN = 20
 _LATER = "`artlock push --outbox` sends it"
 
 
@@ -41,8 +43,16 @@ _LATER = "`artlock push --outbox` sends it"
 @option("--run", help="The run that made the data.")
 @option("--allow-dirty", is_flag=True, help="Also what git has not committed.")
 @option("--dry-run", is_flag=True, help="Send and queue nothing; show what would be.")
-@option("--outbox", is_flag=True, help="Only send what waits; needs no project.")
-@option("--drop", type=int, metavar="ID", help="Take one thing out of the outbox, unsent.")
+@option(
+    "--outbox", is_flag=True, envvar=None, help="Only send what waits; needs no project."
+)
+@option(
+    "--drop",
+    type=click.IntRange(1, _MOST_ID),
+    envvar=None,
+    metavar="ID",
+    help="Take one thing out of the outbox, unsent.",
+)
 def push(
     shell: Shell,
     to: tuple[str, ...],
@@ -67,7 +77,8 @@ def push(
     from artlock.ops.registering import PushOptions  # noqa: PLC0415 - not for --help
 
     if outbox or drop is not None:
-        if to or each or aliases or tags or meta or run or allow_dirty or (outbox and drop):
+        others = ("to", "each", "aliases", "tags", "meta", "run", "allow_dirty")
+        if any(map(is_typed, others)) or (outbox and drop is not None):
             message = "`--outbox` and `--drop` go with no other option of a push"
             raise click.UsageError(message)
         return _outbox(shell, drop, dry_run=dry_run)
@@ -88,11 +99,11 @@ def push(
     from artlock.ops.push import push as register  # noqa: PLC0415 - loads the registry
 
     report = register(project, options)
-    show_push(shell.output, report, offline=shell.offline)
+    show_push(shell.output, report)
     return report.exit_code
 
 
-def show_push(output: Output, report: PushReport, *, offline: bool = False) -> None:
+def show_push(output: Output, report: PushReport) -> None:
     """Print what came of a push."""
     output.document(
         "push",
@@ -103,13 +114,26 @@ def show_push(output: Output, report: PushReport, *, offline: bool = False) -> N
     )
     for delivery in report.deliveries:
         _show(output, delivery)
-    told = {(d.tracker, d.digest) for d in report.deliveries}
-    rest = [p for p in report.waiting if offline or not told]
-    if rest:
-        output.say(f"waiting in the outbox: {len(rest):,}")
-        for parcel in rest:
-            output.say(f"  {parcel_line(parcel)}")
+    told = {delivery.parcel for delivery in report.deliveries}
+    rest = [parcel for parcel in report.waiting if parcel.id not in told]
+    waiting = [parcel for parcel in rest if parcel.state != "dead"]
+    refused = [parcel for parcel in rest if parcel.state == "dead"]
+    _show_left(output, "waiting in the outbox", waiting)
+    if waiting:
         output.say("hint: `artlock push --outbox` sends what waits")
+    _show_left(output, "refused earlier", refused)
+    if refused:
+        output.say("hint: push it anew when that is mended, or `artlock push --drop ID`")
+
+
+def _show_left(output: Output, what: str, parcels: Sequence[Parcel]) -> None:
+    if not parcels:
+        return
+    output.say(f"{what}: {len(parcels):,}")
+    for parcel in parcels[:_MOST_SHOWN]:
+        output.say(f"  {parcel_line(parcel)}")
+    if len(parcels) > _MOST_SHOWN:
+        output.say(f"  ... and {len(parcels) - _MOST_SHOWN:,} more")
 
 
 def _show(output: Output, delivery: Delivery) -> None:
@@ -139,8 +163,10 @@ def _show(output: Output, delivery: Delivery) -> None:
     if error is not None:
         output.failure(error)
         what = f"`{delivery.name}` for `{delivery.tracker}`"
-        if delivery.state is State.REFUSED:
-            output.say(f"{what} is not tried again before you push it anew")
+        if delivery.state is State.REFUSED and delivery.parcel is not None:
+            output.say(f"{what} is not tried again before you ask for it anew")
+        elif delivery.state is State.REFUSED:
+            output.say(f"{what} is not registered")
         else:
             output.say(f"{what} waits in the outbox; {_LATER}")
 
@@ -184,6 +210,8 @@ def _outbox(shell: Shell, drop: int | None, *, dry_run: bool) -> int:
     from artlock.ops.push import dropped, send_waiting, waiting  # noqa: PLC0415 - not for --help
 
     output = shell.output
+    if drop is not None and dry_run:
+        return _list(output, [p for p in waiting(shell.runtime()) if p.id == drop])
     if drop is not None:
         parcel = dropped(shell.runtime(), drop)
         left = [parcel_json(other) for other in waiting(shell.runtime())]

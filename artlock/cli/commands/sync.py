@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from artlock.cli.options import command, option
+from artlock.cli.options import command, is_typed, option
 from artlock.cli.output import count, human_size
 from artlock.cli.registering import full_ref, run_json
 from artlock.errors import EXIT_INCOMPLETE, EXIT_NO, EXIT_OK
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 @option(
     "--from",
     "ref",
+    envvar=None,
     metavar="REF",
     help="Make DIR, in place of NAMES, what a registered version says.",
 )
@@ -82,17 +83,12 @@ def sync(
     )
     if ref is not None:
         return _registered(shell, ref, names, options, run, check=check)
-    if run is not None and _is_typed("run"):  # ARTLOCK_RUN may be there for others
+    if run is not None and is_typed("run"):  # ARTLOCK_RUN may be there for others
         message = "`--run` goes with `--from`"
         raise click.UsageError(message)
     report = make(shell.project(), names, options)
     show_sync(shell.output, report, dry=check or dry_run)
     return EXIT_NO if check and not report.plan.is_empty else EXIT_OK
-
-
-def _is_typed(name: str) -> bool:
-    source = click.get_current_context().get_parameter_source(name)
-    return source is click.core.ParameterSource.COMMANDLINE
 
 
 def _registered(
