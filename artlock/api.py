@@ -19,14 +19,14 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec.structs import replace
 
-from artlock.errors import ManifestError
+from artlock.errors import ConfigError, ManifestError
 from artlock.formats.lockfile import format_lockfile, parse_lockfile
 from artlock.model.diff import Change, diff
 from artlock.model.lock import (
@@ -237,13 +237,22 @@ class Project:
         """
         from artlock.ops.push import PushOptions, push  # noqa: PLC0415 - loads the registry
 
+        given: Iterable[tuple[object, object]] = (meta or {}).items()
+        for key, text in given:
+            if not (isinstance(key, str) and isinstance(text, str)):
+                message = f"metadata `{key}` is no text"
+                raise ConfigError(message)
         labels = Labels(
-            aliases=tuple(sorted(set(aliases))),
-            tags=tuple(sorted(set(tags))),
+            aliases=tuple(sorted(set(_texts("aliases", aliases)))),
+            tags=tuple(sorted(set(_texts("tags", tags)))),
             meta=tuple(sorted((meta or {}).items())),
         )
         options = PushOptions(
-            to=tuple(to), each=each, labels=labels, run=run, allow_dirty=allow_dirty
+            to=_texts("to", to),
+            each=each,
+            labels=labels,
+            run=None if run is None else str(run),
+            allow_dirty=allow_dirty,
         )
         return push(self._project(), options)
 
@@ -336,6 +345,14 @@ def path(name: str, *, project: str | os.PathLike[str] = ".") -> Path:
         ArtlockError: As ``open`` and ``Project.path``.
     """
     return open(project).path(name)
+
+
+def _texts(name: str, given: Sequence[str]) -> tuple[str, ...]:
+    """Return texts; one text alone is a sequence of its letters, and never meant so."""
+    if isinstance(given, str) or not all(isinstance(text, str) for text in given):
+        message = f"`{name}` is a list of texts, such as [{given!r}]"
+        raise ConfigError(message)
+    return tuple(given)
 
 
 class _Told:

@@ -129,6 +129,7 @@ class Shell(NamedTuple):
             jobs=self.jobs,
             offline=self.offline,
             progress=drawn_progress(self.output, moving=self.progress),
+            directory=self.directory,
             may_fork=True,
         )
 

@@ -88,7 +88,7 @@ def parse_settings(text: str, *, name: str = "config.toml") -> Settings:
         link_mode=document.choice("link-mode", LinkMode) or LinkMode.AUTO,
         sources=_sources(document),
         allow_private_hosts=_hosts(document),
-        trackers=read_trackers(document),
+        trackers=_trackers(document),
     )
     faults.refuse(ConfigError, name=name, text=text)
     return settings
@@ -103,6 +103,16 @@ def _absolute(table: Table, key: str) -> str | None:
     if not Path(path).is_absolute():
         table.fault(key, "is relative; write an absolute path or `~/...`")
     return path
+
+
+def _trackers(document: Table) -> tuple[tuple[str, str], ...]:
+    """Read trackers: these settings hold wherever artlock is started."""
+    trackers = read_trackers(document)
+    for name, url in trackers:
+        scheme, _, rest = url.partition(":///")
+        if scheme.endswith("sqlite") and not rest.startswith("/"):
+            document.fault("trackers", "is relative; write four slashes", name)
+    return trackers
 
 
 def _sources(document: Table) -> tuple[Source, ...]:

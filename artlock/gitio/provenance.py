@@ -22,8 +22,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-_SCP = re.compile(r"(?:[\w.+-]+@)?[\w.-]+:(?!//|:)[^\\]+", re.ASCII)
-"""git's short form of an SSH URL, ``git@host:team/data.git``; its user is no secret."""
+_SCP = re.compile(r"(?:([\w.+-]+)@)?([\w.-]+:(?!//|:)[^\\@?#]+)", re.ASCII)
+"""git's short form of an SSH URL, ``git@host:team/data.git``."""
+_LOGIN = re.compile(r"[a-z][a-z0-9-]{0,19}")
+"""The user of an SSH address, if it surely is no token."""
 _WEB = frozenset({"http", "https"})
 _TOLD = _WEB | {"ssh", "git", "git+ssh"}
 """Schemes of remotes that mean something on another machine."""
@@ -92,8 +94,10 @@ def public_remote(url: str) -> str | None:
     """Return a remote's URL as others may see it; ``None`` if it says nothing to them.
 
     User info of a web address is a login, and goes, and so do query and fragment; the user
-    of an SSH address is part of the address.
+    of an SSH address is part of the address, but for what may be a token.
     """
+    if not url.isprintable():
+        return None
     try:
         parts = urlsplit(url)
     except ValueError:
@@ -101,9 +105,13 @@ def public_remote(url: str) -> str | None:
     if parts.scheme in _TOLD and parts.hostname:
         user = "" if parts.scheme in _WEB else parts.username or ""
         host = parts.netloc.rpartition("@")[2]
-        netloc = f"{user}@{host}" if user else host
+        netloc = f"{user}@{host}" if _LOGIN.fullmatch(user) else host
         return SplitResult(parts.scheme, netloc, parts.path, "", "").geturl()
-    return url if "://" not in url and _SCP.fullmatch(url) else None
+    short = _SCP.fullmatch(url) if "://" not in url else None
+    if short is None:
+        return None
+    user, place = short[1] or "", short[2]
+    return f"{user}@{place}" if _LOGIN.fullmatch(user) else place
 
 
 def _remote(folder: Path) -> str | None:

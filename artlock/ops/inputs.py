@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from artlock.errors import TrackingError
@@ -29,7 +28,7 @@ def record_input(
         ConfigError: The tracker's client is not installed.
     """
     target = held.target
-    base = project.root if project else Path.cwd()
+    base = project.root if project else runtime.directory.absolute()
     with Trackers(runtime, base) as trackers:
         if target.is_local:
             return _recorded_here(trackers.tracker(target.url), held, run)

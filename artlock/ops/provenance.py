@@ -12,7 +12,12 @@ from artlock.model.registration import Provenance
 from artlock.ops.names import LOCKFILE, MANIFEST, PARTS
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from artlock.ops.project import Project
+
+_FILES = (LOCKFILE, MANIFEST, PARTS)
+"""What a push is made of."""
 
 
 def provenance_of(project: Project, *, allow_dirty: bool) -> Provenance:
@@ -29,7 +34,7 @@ def provenance_of(project: Project, *, allow_dirty: bool) -> Provenance:
         DirtyLockfileError: It does, and may not.
         GitError: git refuses the repository.
     """
-    state = _state(project)
+    state = state_of(project)
     uncommitted = state.uncommitted if state else ()
     if uncommitted and not allow_dirty:
         paths = " and ".join(f"`{path}`" for path in uncommitted)
@@ -43,13 +48,22 @@ def provenance_of(project: Project, *, allow_dirty: bool) -> Provenance:
         commit=state.commit if state else None,
         dirty=bool(uncommitted),
         remote=state.remote if state else None,
-        author=_author(project),
+        author=_readable(_author(project)),
     )
 
 
-def _state(project: Project) -> GitState | None:
+def state_of(project: Project, paths: Sequence[str] = _FILES) -> GitState | None:
+    """Return what git knows of a project; ``None`` outside of git, and without git.
+
+    Args:
+        project: Which.
+        paths: As for ``git_state``.
+
+    Raises:
+        GitError: It lies in a repository, and git is absent or refuses it.
+    """
     try:
-        return git_state(project.root, (LOCKFILE, MANIFEST, PARTS))
+        return git_state(project.root, paths)
     except GitError:
         if any(
             (folder / ".git").exists() for folder in (project.root, *project.root.parents)
@@ -58,11 +72,16 @@ def _state(project: Project) -> GitState | None:
         return None
 
 
+def _readable(text: str | None) -> str | None:
+    """Return a text with what is no character replaced: a name may be any bytes."""
+    return None if text is None else text.encode("utf-8", "replace").decode("utf-8")
+
+
 def _author(project: Project) -> str | None:
     try:
         known = git_author(project.root)
     except GitError:
-        known = None  # `_state` has said so where it matters
+        known = None  # `state_of` has said so where it matters
     if known:
         return known
     try:

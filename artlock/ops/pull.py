@@ -7,14 +7,20 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec.structs import replace
 
-from artlock.errors import ConfigError, ConflictError, IntegrityError
+from artlock.errors import (
+    ConfigError,
+    ConflictError,
+    IntegrityError,
+    LockfileError,
+    RefNotFoundError,
+)
 from artlock.formats.lockfile import format_lockfile, parse_lockfile, read_lockfile
-from artlock.gitio.provenance import git_state
 from artlock.model.lock import Lockfile
 from artlock.model.refs import Ref
 from artlock.model.registration import lock_digest
 from artlock.ops.names import LOCKFILE, PARTS
 from artlock.ops.project import stale_reasons
+from artlock.ops.provenance import state_of
 from artlock.ops.trackers import opened, target_of
 
 if TYPE_CHECKING:
@@ -103,6 +109,14 @@ def fetched(tracker: Tracker, target: Target, version: TrackerVersion) -> Held:
             hint="the tracker's record was changed; push the lockfile of that commit again",
         )
     lock = parse_lockfile(text, name=version.ref)
+    if version.each and len(lock.artifacts) != 1:
+        raise IntegrityError(
+            subject=version.ref,
+            expected="one artifact",
+            actual=f"{len(lock.artifacts)} artifacts",
+            record=target.name,
+            hint="the tracker's record was changed",
+        )
     return Held(target=target, version=version, lock=lock, text=text)
 
 
@@ -118,7 +132,7 @@ def pull(
         project: Whose lockfile.
         text: The ref.
         to: Name or URL of the tracker.
-        force: Also where the lockfile has changes that git does not have.
+        force: Also over a lockfile that neither git nor the tracker has.
 
     Raises:
         ConflictError: It has such changes; nothing was written.
@@ -126,12 +140,13 @@ def pull(
         ArtlockError: As ``held``; nothing was written.
     """
     ref = parsed_ref(text)
-    files = project.lock_files
-    before = files.frame()
-    if before is not None and not force:
-        _refuse_uncommitted(project)
-    got = held(project.runtime, project, ref, to)
-    lock = _joined(project, got) if got.version.each else got.lock
+    before = project.lock_files.frame()
+    target = target_of(project.runtime, project, ref, to)
+    with opened(project.runtime, project, target) as tracker:
+        got = fetched(tracker, target, tracker.find(ref))
+        lock = _joined(project, got) if got.version.each else got.lock
+        if before is not None and not force and project.text_to_write(lock) is not None:
+            _refuse_loss(project, tracker, ref)
     written = project.write_lockfile(lock, before=before)
     return PullReport(
         held=got,
@@ -150,12 +165,30 @@ def _joined(project: Project, got: Held) -> Lockfile:
     return replace(lock, artifacts=tuple(artifacts))
 
 
-def _refuse_uncommitted(project: Project) -> None:
-    state = git_state(project.root, (LOCKFILE, PARTS))
-    if state is not None and state.uncommitted:
-        message = f"`{LOCKFILE}` has changes that are not committed; they would be lost"
-        raise ConflictError(
-            message,
-            paths=state.uncommitted,
-            hint="commit or stash them, or pull with `--force`",
-        )
+def _refuse_loss(project: Project, tracker: Tracker, ref: Ref) -> None:
+    """Refuse to write over a lockfile that git does not have, and the tracker neither.
+
+    Raises:
+        ConflictError: It is nowhere else.
+    """
+    state = state_of(project, (LOCKFILE, PARTS))
+    if state is not None and not state.uncommitted:
+        return
+    if _is_registered(project, tracker, ref):
+        return
+    where = "are not committed" if state is not None else "are registered nowhere"
+    message = f"`{LOCKFILE}` has changes that {where}; they would be lost"
+    raise ConflictError(
+        message,
+        paths=state.uncommitted if state is not None else (LOCKFILE,),
+        hint="commit or push them, or pull with `--force`",
+    )
+
+
+def _is_registered(project: Project, tracker: Tracker, ref: Ref) -> bool:
+    try:
+        text = project.lock_files.text()
+        known = {version.digest for version in tracker.versions(ref.name)}
+    except (LockfileError, RefNotFoundError):
+        return False  # broken, or of another name: then it is not known to be there
+    return text is not None and lock_digest(text.data) in known

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -130,7 +129,7 @@ def send_waiting(runtime: Runtime, project: Project | None = None) -> PushReport
         TrackingError: The outbox cannot be read or written.
     """
     names = names_of_trackers(runtime, project)
-    base = project.root if project else Path.cwd()
+    base = project.root if project else runtime.directory.absolute()
     with Trackers(runtime, base) as trackers:
         outbox = trackers.outbox()
         sender = Sender(outbox, trackers, names, runtime)
@@ -145,7 +144,7 @@ def waiting(runtime: Runtime) -> list[Parcel]:
     Raises:
         TrackingError: The outbox cannot be read.
     """
-    with Trackers(runtime, Path.cwd()) as trackers:
+    with Trackers(runtime, runtime.directory.absolute()) as trackers:
         return trackers.outbox().waiting()
 
 
@@ -156,7 +155,7 @@ def dropped(runtime: Runtime, number: int) -> Parcel:
         ConfigError: There is none of that number.
         TrackingError: The outbox cannot be written.
     """
-    with Trackers(runtime, Path.cwd()) as trackers:
+    with Trackers(runtime, runtime.directory.absolute()) as trackers:
         return trackers.outbox().drop(number)
 
 

@@ -15,7 +15,7 @@ from artlock.errors import ConfigError, WorkspaceError
 from artlock.formats.lockfile_parts import LockText
 from artlock.fs.problems import raising
 from artlock.model.lock import Kind
-from artlock.model.manifest import Artifact, Manifest
+from artlock.model.manifest import Artifact, Manifest, Policy
 from artlock.ops.inputs import record_input
 from artlock.ops.lockfiles import LockFiles
 from artlock.ops.names import LOCKFILE, MANIFEST
@@ -111,8 +111,8 @@ def sync_from(
         text: The ref.
         folder: Made if it is not there.
         options: As for any sync.
-        project: The project that the command runs in; its trackers count, and relative
-            sources are relative to it.
+        project: The project that the command runs in; its trackers and its policy count,
+            and relative sources are relative to it.
         run: Who uses it; ``None`` means what the environment says.
 
     Raises:
@@ -155,7 +155,10 @@ def _project_of(
                 "the project that locked it"
             )
             raise ConfigError(message, hint="run it in a checkout of that project")
-    manifest = Manifest(artifacts=tuple(_declared(a) for a in got.lock.artifacts))
+    manifest = Manifest(
+        artifacts=tuple(_declared(a) for a in got.lock.artifacts),
+        policy=project.manifest.policy if project else Policy(),
+    )
     return RegisteredProject(
         root=folder.absolute(),
         manifest=manifest,

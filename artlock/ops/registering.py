@@ -77,6 +77,10 @@ def registrations_of(project: Project, options: PushOptions) -> list[Registratio
     if not options.each:
         name = _whole_name(project)
         return [_registration(name, reading.lock, text, options, provenance, run)]
+    for artifact in reading.lock.artifacts:
+        if problem := problem_with_registered_name(artifact.name):
+            message = f"`{artifact.name[:80]}` {problem}"
+            raise ConfigError(message, hint="give the artifact another name")
     alone = [replace(reading.lock, artifacts=(a,)) for a in reading.lock.artifacts]
     return [
         _registration(
@@ -95,7 +99,7 @@ def run_of(environ: Mapping[str, str], told: str | None) -> Run | None:
         ConfigError: It is no name.
     """
     if told is None:
-        return next(
+        found = next(
             (
                 Run(id=environ[variable], service=service)
                 for variable, service in _RUN_VARIABLES
@@ -103,11 +107,15 @@ def run_of(environ: Mapping[str, str], told: str | None) -> Run | None:
             ),
             None,
         )
+        return None if found is None else _checked(found)
     service, colon, name = told.partition(":")
     is_ones = bool(colon) and service in {service for _, service in _RUN_VARIABLES}
-    run = Run(id=name, service=service) if is_ones else Run(id=told)
+    return _checked(Run(id=name, service=service) if is_ones else Run(id=told))
+
+
+def _checked(run: Run) -> Run:
     if not run.id.strip() or not run.id.isprintable() or len(run.id) > _MOST_RUN:
-        message = f"`{told[:80]}` names no run"
+        message = f"`{run.id[:80]!a}` names no run"
         raise ConfigError(message, hint="give what your tracker or scheduler calls it")
     return run
 
@@ -122,12 +130,20 @@ def _check_labels(labels: Labels) -> None:
         if problem := problem_with_label(key, reserved=()):
             message = f"`{key}` can be no key of metadata: {problem}"
             raise ConfigError(message)
+        if "\0" in text or not _is_unicode(text):
+            message = f"metadata `{key}` has a character that is none"
+            raise ConfigError(message)
         if len(text) > _MOST_META:
             message = f"metadata `{key}` has {len(text):,} characters; {_MOST_META:,} fit"
             raise ConfigError(message)
         if is_secret_parameter(key) or redact(text) != text:
             message = f"metadata `{key}` looks like a credential"
             raise PolicyError(message, hint="what is registered is seen by others")
+
+
+def _is_unicode(text: str) -> bool:
+    """Tell whether a text has no half of a pair, as bytes that are no UTF-8 become."""
+    return text == text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _refuse_stale(project: Project, lock: Lockfile) -> None:

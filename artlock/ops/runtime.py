@@ -30,6 +30,7 @@ class Runtime(msgspec.Struct, frozen=True, kw_only=True):
         cache_root: Where the cache is; made when it is first written.
         jobs: Transfers at once.
         offline: Whether only local sources may be read.
+        directory: Where the command runs; what a person types is relative to it.
         may_fork: Whether this process may fork; one that is somebody else's must not.
     """
 
@@ -39,6 +40,7 @@ class Runtime(msgspec.Struct, frozen=True, kw_only=True):
     jobs: int = _DEFAULT_JOBS
     offline: bool = False
     progress: Progress = msgspec.field(default_factory=Silent)
+    directory: Path = Path()
     may_fork: bool = False
 
     @classmethod
@@ -50,6 +52,7 @@ class Runtime(msgspec.Struct, frozen=True, kw_only=True):
         jobs: int | None = None,
         offline: bool = False,
         progress: Progress | None = None,
+        directory: Path | None = None,
         may_fork: bool = False,
     ) -> Runtime:
         """Read the user's settings; arguments win over them.
@@ -69,6 +72,7 @@ class Runtime(msgspec.Struct, frozen=True, kw_only=True):
             jobs=jobs or settings.jobs or _DEFAULT_JOBS,
             offline=offline,
             progress=progress or Silent(),
+            directory=directory or Path(),
             may_fork=may_fork,
         )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -73,7 +73,11 @@ def local_target(runtime: Runtime) -> Target:
         ConfigError: Nothing says where the user's files are.
     """
     path = registry_path(runtime.environ)
-    return Target(name=LOCAL, url=Uri.parse(f"sqlite:///{path}"))
+    try:
+        return Target(name=LOCAL, url=Uri.parse(f"sqlite:///{path}"))
+    except ValueError as error:
+        message = f"your registry would be in a folder that no URL can spell: `{path!a}`"
+        raise ConfigError(message, hint="set `XDG_DATA_HOME` to another one") from error
 
 
 def chosen_targets(
@@ -115,14 +119,15 @@ def target_of(
 
 
 def names_of_trackers(runtime: Runtime, project: Project | None) -> dict[str, str]:
-    """Return what trackers are called here, by URL; nobody is asked, nothing is trusted.
-
-    Raises:
-        ConfigError: One that is named has a URL that no tracker has.
-    """
-    base = project.root if project else Path.cwd()
+    """Return what trackers are called here, by URL; nobody is asked, nothing is trusted."""
+    base = project.root if project else runtime.directory.absolute()
     named = _named(runtime, project)
-    return {str(_absolute(_parsed(url), base)): name for name, (url, _) in named.items()}
+    names = {}
+    for name, (url, _) in named.items():
+        # One that is none is told to whoever wants to use it.
+        with suppress(ConfigError):
+            names[str(_located(url, base))] = name
+    return names
 
 
 class Trackers:
@@ -220,7 +225,7 @@ def opened(runtime: Runtime, project: Project | None, target: Target) -> Iterato
     Raises:
         ConfigError: Its client is not installed.
     """
-    base = project.root if project else Path.cwd()
+    base = project.root if project else runtime.directory.absolute()
     with Trackers(runtime, base) as trackers:
         yield trackers.tracker(target.url)
 
@@ -242,34 +247,44 @@ def _target(
 ) -> Target:
     if told == LOCAL:
         return local_target(runtime)
-    base = project.root if project else Path.cwd()
+    base = project.root if project else runtime.directory.absolute()
     if told in named:
         text, is_foreign = named[told]
         is_own = text in dict(runtime.settings.trackers).values()
         if is_foreign and project is not None and not is_own:
             _refuse_untrusted(project, told, text)
-        return Target(name=told, url=_absolute(_parsed(text), base))
+        return Target(name=told, url=_located(text, base))
     if "://" not in told:
         known = ", ".join(f"`{name}`" for name in (LOCAL, *named))
         message = f"there is no tracker `{told}`"
         raise ConfigError(message, hint=f"there are {known}; or give a URL")
-    return Target(name=told, url=_absolute(_parsed(told), Path.cwd()))
+    return Target(name=told, url=_located(told, runtime.directory.absolute()))
 
 
-def _parsed(text: str) -> Uri:
+def _located(text: str, base: Path) -> Uri:
+    """Return the URL of a tracker, with an absolute path where it names a file.
+
+    Raises:
+        ConfigError: No tracker has such a URL, or a URL cannot spell the folder.
+    """
     try:
         url = Uri.parse(text)
     except ValueError as error:
         message = f"`{text.partition('://')[0]}://...` is no tracker: {error}"
         raise ConfigError(message) from error
     scheme_of(url)
-    return url
-
-
-def _absolute(url: Uri, base: Path) -> Uri:
     if url.scheme not in _FILES or url.key.startswith("/"):
         return url
-    return Uri.parse(f"{url.scheme}:///{base.absolute()}/{url.key}")
+    folder = str(base.absolute())
+    try:
+        found = Uri.parse(f"{url.scheme}:///{folder}/{url.key}")
+        scheme_of(found)
+    except (ValueError, ConfigError) as error:
+        message = f"`{text}` is relative to a folder that no URL can spell: `{folder!a}`"
+        raise ConfigError(
+            message, hint="move the project, or write another path"
+        ) from error
+    return found
 
 
 def _refuse_untrusted(project: Project, name: str, text: str) -> None:

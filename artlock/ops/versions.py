@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from artlock.errors import RefNotFoundError
+from artlock.errors import ConfigError, RefNotFoundError
 from artlock.model.refs import Ref, problem_with_registered_name
 from artlock.ops.pull import parsed_ref
 from artlock.ops.trackers import opened, target_of
@@ -98,7 +98,11 @@ def lineage(
         TrackingError: The tracker cannot be asked.
         ConfigError: There is no such tracker, or ``text`` is no ref.
     """
-    ref = parsed_ref(text or own_name(project))
+    name = text or own_name(project)
+    if not name:
+        message = "there is no project here whose versions are meant"
+        raise ConfigError(message, hint="name one: `artlock lineage name:v3`")
+    ref = parsed_ref(name)
     target = target_of(runtime, project, ref, to)
     with opened(runtime, project, target) as tracker:
         return target, tracker.lineage(tracker.find(ref))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from artlock.cli.options import command, option
+from artlock.cli.options import command, is_typed, option
 from artlock.cli.output import escape_line
 from artlock.cli.registering import full_ref, run_json, version_json
 from artlock.errors import EXIT_OK
@@ -26,6 +26,8 @@ def lineage(shell: Shell, ref: str | None, to: str | None) -> int:
     """
     from artlock.ops.versions import lineage as known  # noqa: PLC0415 - not for --help
 
+    if "#" in (ref or "") and not is_typed("to"):
+        to = None  # what is typed wins over ARTLOCK_TO
     project = shell.project_if_any()
     runtime = project.runtime if project else shell.runtime()
     target, found = known(runtime, project, ref, to=to)

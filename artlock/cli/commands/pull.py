@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from artlock.cli.options import command, option
+from artlock.cli.options import command, is_typed, option
 from artlock.cli.output import count, human_size
 from artlock.cli.registering import full_ref, version_json
 from artlock.errors import EXIT_OK
@@ -18,7 +18,11 @@ if TYPE_CHECKING:
 @command("pull")
 @click.argument("ref")
 @option("--to", help="Name or URL of the tracker to ask.")
-@option("--force", is_flag=True, help="Also over changes that git does not have.")
+@option(
+    "--force",
+    is_flag=True,
+    help="Also over a lockfile that neither git nor the tracker has.",
+)
 def pull(shell: Shell, ref: str, to: str | None, force: bool) -> int:  # noqa: FBT001 - a flag
     """Write the lock that a tracker holds into artifacts.lock.
 
@@ -27,6 +31,8 @@ def pull(shell: Shell, ref: str, to: str | None, force: bool) -> int:  # noqa: F
     """
     from artlock.ops.pull import pull as bring  # noqa: PLC0415 - not for --help
 
+    if "#" in ref and not is_typed("to"):
+        to = None  # what is typed wins over ARTLOCK_TO
     report = bring(shell.project(), ref, to=to, force=force)
     output, held = shell.output, report.held
     name = full_ref(held.target.name, held.version)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from artlock.cli.options import command, option
+from artlock.cli.options import command, is_typed, option
 from artlock.cli.registering import version_json, version_line
 from artlock.errors import EXIT_OK
 
@@ -44,6 +44,8 @@ def versions(
     """
     from artlock.ops.versions import versions as listed  # noqa: PLC0415 - not for --help
 
+    if "#" in (name or "") and not is_typed("to"):
+        to = None  # what is typed wins over ARTLOCK_TO
     project = shell.project_if_any()
     runtime = project.runtime if project else shell.runtime()
     found = listed(runtime, project, name, to=to, every=every, limit=max_count or None)

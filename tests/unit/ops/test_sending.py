@@ -16,6 +16,7 @@ from artlock.errors import (
 from artlock.model.lock import Lockfile
 from artlock.model.registration import Labels, Provenance, Run
 from artlock.model.uri import Uri
+from artlock.ops import sending
 from artlock.ops.runtime import Runtime
 from artlock.ops.sending import Delivery, Sender, State
 from artlock.tracking.base import Tracker, TrackerContext
@@ -73,7 +74,7 @@ def sender(outbox: Outbox, trackers: _Trackers, monkeypatch: pytest.MonkeyPatch)
 
 def new_sender(outbox: Outbox, trackers: _Trackers) -> Sender:
     runtime = Runtime.load(os.environ)
-    return Sender(outbox, trackers, NAMES, runtime)  # type: ignore[arg-type] # only `tracker` is used
+    return Sender(outbox, trackers, NAMES, runtime, patience_s=0.5)  # type: ignore[arg-type] # only `tracker` is used
 
 
 def queue(
@@ -220,7 +221,7 @@ def test_no_secret_is_remembered(
     assert "is wrong" in parcel.last_error.message
 
 
-@pytest.mark.parametrize("end", [KeyboardInterrupt(), AssertionError("a defect")])
+@pytest.mark.parametrize("end", [KeyboardInterrupt(), SystemExit(1)])
 def test_what_was_interrupted_is_free_at_once(
     sender: Sender, outbox: Outbox, trackers: _Trackers, end: BaseException
 ) -> None:
@@ -233,16 +234,51 @@ def test_what_was_interrupted_is_free_at_once(
     ]
 
 
+def test_a_defect_is_told_when_the_others_are_served(
+    sender: Sender, outbox: Outbox, trackers: _Trackers
+) -> None:
+    for target in (ONE, OTHER):
+        queue(outbox, simple_lock(), target)
+    trackers.by_url[ONE].failures = [ZeroDivisionError()]
+    sent = []
+    with pytest.raises(ZeroDivisionError):
+        sent += list(sender.send(early=True))
+    assert [p.target for p in outbox.waiting()] == [ONE]
+    assert trackers.by_url[OTHER].names() == ["data"]
+
+
+def test_what_cannot_be_sent_holds_back_no_other_name(
+    sender: Sender, outbox: Outbox, trackers: _Trackers
+) -> None:
+    for name in ("bad", "good"):
+        queue(outbox, simple_lock("v-1"), name=name)
+        queue(outbox, simple_lock("v-2"), name=name)
+    trackers.by_url[ONE].failures = [TrackingError("odd", tracker=ONE, status=500)]
+    assert states(list(sender.send(early=True))) == [
+        ("one", State.WAITING),
+        ("one", State.CREATED),
+        ("one", State.CREATED),
+    ]
+    assert [p.name for p in outbox.waiting()] == ["bad", "bad"]
+
+
 def test_what_a_killed_push_had_is_free_at_once(sender: Sender, outbox: Outbox) -> None:
     queue(outbox, simple_lock())
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
-    owner = f"{os.uname().nodename} {ended.pid}"
+    owner = f"{sending._machine()} {ended.pid} 1 x"
     assert outbox.claim(now_s=0.0, lease_s=1e12, owner=owner) is not None
     assert states(list(sender.send(early=False))) == [("one", State.CREATED)]
 
 
-@pytest.mark.parametrize("owner", [f"{os.uname().nodename} 1", "another-machine 999999"])
+@pytest.mark.parametrize(
+    "owner",
+    [
+        f"{sending._machine()} 1",
+        f"{sending._machine()} {os.getpid()} {sending._started(os.getpid())} other",
+        "another-machine 999999",
+    ],
+)
 def test_what_somebody_sends_at_this_moment_is_left_to_them(
     sender: Sender, outbox: Outbox, owner: str
 ) -> None:
@@ -255,7 +291,44 @@ def test_what_somebody_sends_at_this_moment_is_left_to_them(
 def test_an_input_is_recorded(sender: Sender, outbox: Outbox, trackers: _Trackers) -> None:
     digest = queue(outbox, simple_lock())
     list(sender.send(early=True))
-    parcel = NewParcel(
+    outbox.add([used_by(digest)], {})
+    assert states(list(sender.send(early=True))) == [("one", State.RECORDED)]
+    tracker = trackers.by_url[ONE]
+    assert tracker.lineage(tracker.versions("data")[0]).consumed == (Run(id="eval-7"),)
+
+
+def test_an_input_is_recorded_at_the_version_of_its_digest(
+    sender: Sender, outbox: Outbox, trackers: _Trackers
+) -> None:
+    queue(outbox, simple_lock("v-1"))
+    used = queue(outbox, simple_lock("v-2"))
+    list(sender.send(early=True))
+    outbox.add([used_by(used, number=1)], {})  # another number than it has by now
+    (delivery,) = sender.send(early=True)
+    assert delivery.version is not None
+    assert delivery.version.number == 2
+    tracker = trackers.by_url[ONE]
+    newest, first = tracker.versions("data")
+    assert tracker.lineage(newest).consumed == (Run(id="eval-7"),)
+    assert tracker.lineage(first).consumed == ()
+
+
+def test_an_input_that_waits_holds_back_no_push(
+    sender: Sender, outbox: Outbox, trackers: _Trackers
+) -> None:
+    digest = queue(outbox, simple_lock("v-1"))
+    list(sender.send(early=True))
+    outbox.add([used_by(digest)], {})
+    queue(outbox, simple_lock("v-2"))
+    trackers.by_url[ONE].failures = [DOWN]
+    assert states(list(sender.send(early=True))) == [
+        ("one", State.WAITING),
+        ("one", State.CREATED),
+    ]
+
+
+def used_by(digest: str, *, number: int = 1) -> NewParcel:
+    return NewParcel(
         created="2026-11-26T21:00:00Z",
         target=ONE,
         kind=ParcelKind.INPUT,
@@ -265,28 +338,12 @@ def test_an_input_is_recorded(sender: Sender, outbox: Outbox, trackers: _Tracker
         provenance=Provenance(time="2026-11-26T21:00:00Z"),
         labels=Labels(),
         run=Run(id="eval-7"),
-        number=1,
+        number=number,
     )
-    outbox.add([parcel], {})
-    assert states(list(sender.send(early=True))) == [("one", State.RECORDED)]
-    tracker = trackers.by_url[ONE]
-    assert tracker.lineage(tracker.versions("data")[0]).consumed == (Run(id="eval-7"),)
 
 
 def test_an_input_of_a_version_that_is_gone_is_no_use(
     sender: Sender, outbox: Outbox
 ) -> None:
-    parcel = NewParcel(
-        created="2026-11-26T21:00:00Z",
-        target=ONE,
-        kind=ParcelKind.INPUT,
-        name="data",
-        digest=registration(simple_lock()).digest,
-        each=False,
-        provenance=Provenance(time="2026-11-26T21:00:00Z"),
-        labels=Labels(),
-        run=Run(id="eval-7"),
-        number=1,
-    )
-    outbox.add([parcel], {})
+    outbox.add([used_by(registration(simple_lock()).digest)], {})
     assert states(list(sender.send(early=True))) == [("one", State.REFUSED)]
