@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from artlock.cli.output import count, escape_line, human_size, safe
 
 if TYPE_CHECKING:
@@ -29,6 +31,13 @@ def labels_json(labels: Labels) -> dict[str, object]:
         "tags": list(labels.tags),
         "meta": dict(labels.meta),
     }
+
+
+def labels_line(labels: Labels) -> str:
+    """Return labels in one line: aliases, ``#tags``, keys of metadata; perhaps empty."""
+    tags = (f"#{tag}" for tag in labels.tags)
+    keys = (f"{key}=" for key, _ in labels.meta)
+    return ", ".join([*labels.aliases, *tags, *keys])
 
 
 def version_json(tracker: str, version: TrackerVersion) -> dict[str, object]:
@@ -70,7 +79,7 @@ def version_line(output: Output, version: TrackerVersion, *, name: bool) -> str:
     made = version.provenance
     shown = version.ref if name else f"v{version.number}"
     commit = (made.commit or "-")[:_COMMIT] + ("+" if made.dirty else "")
-    labels = ", ".join([*version.labels.aliases, *(f"#{t}" for t in version.labels.tags)])
+    labels = labels_line(replace(version.labels, meta=()))
     parts = [
         output.styled(shown, fg="yellow"),
         made.time.partition("T")[0],

@@ -162,7 +162,11 @@ def dropped(runtime: Runtime, number: int) -> Parcel:
 def _registered(tracker: Tracker, target: Target, one: Registration) -> Delivery:
     """Register in the user's own registry, at once; a failure is told like any other."""
     about = Delivery(
-        tracker=target.name, name=one.name, digest=one.digest, state=State.REFUSED
+        tracker=target.name,
+        name=one.name,
+        digest=one.digest,
+        state=State.REFUSED,
+        labels=one.labels,
     )
     try:
         outcome = tracker.register(one)

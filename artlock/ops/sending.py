@@ -25,7 +25,7 @@ from artlock.errors import (
 )
 from artlock.formats.lockfile import parse_lockfile
 from artlock.model.refs import Ref
-from artlock.model.registration import Registration, lock_digest
+from artlock.model.registration import Labels, Registration, lock_digest
 from artlock.model.secrets import redact, secrets_of
 from artlock.model.uri import Uri
 from artlock.tracking.registry import LastError, ParcelKind, ParcelState
@@ -84,6 +84,7 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
         next_deed: What a person does next, or empty.
         links: Rows that went as plain links.
         error: Why it waits or was refused.
+        labels: That were to be attached.
         parcel: Its number in the outbox; ``None`` if it never was there.
     """
 
@@ -96,6 +97,7 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     links: int = 0
     warnings: tuple[str, ...] = ()
     error: ArtlockError | None = None
+    labels: Labels = Labels()
     parcel: int | None = None
 
 
@@ -250,6 +252,7 @@ class Sender:
             next_deed=outcome.queued,
             links=outcome.links,
             warnings=outcome.warnings,
+            labels=parcel.labels,
             parcel=parcel.id,
         )
 

@@ -12,6 +12,7 @@ from artlock.cli.registering import (
     delivery_json,
     full_ref,
     labels_json,
+    labels_line,
     parcel_json,
     parcel_line,
     run_json,
@@ -148,7 +149,10 @@ def _show(output: Output, delivery: Delivery) -> None:
             dirty = ", not committed" if version.provenance.dirty else ""
             output.say(f"Registered {version.ref} in `{delivery.tracker}`: {size}{dirty}")
         case State.UNCHANGED if version is not None:
-            output.say(f"{version.ref} is in `{delivery.tracker}` already: nothing to do")
+            done = f"labelled {told}" if (told := labels_line(delivery.labels)) else ""
+            output.say(
+                f"{version.ref} is in `{delivery.tracker}` already: {done or 'nothing to do'}"
+            )
         case State.RECORDED if version is not None:
             output.say(f"Recorded in `{delivery.tracker}` who used {version.ref}")
         case State.WRITTEN:
