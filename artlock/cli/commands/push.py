@@ -149,10 +149,9 @@ def _show(output: Output, delivery: Delivery) -> None:
             dirty = ", not committed" if version.provenance.dirty else ""
             output.say(f"Registered {version.ref} in `{delivery.tracker}`: {size}{dirty}")
         case State.UNCHANGED if version is not None:
-            done = f"labelled {told}" if (told := labels_line(delivery.labels)) else ""
-            output.say(
-                f"{version.ref} is in `{delivery.tracker}` already: {done or 'nothing to do'}"
-            )
+            labels = labels_line(delivery.labels)
+            done = f"labelled {labels}" if labels else "nothing to do"
+            output.say(f"{version.ref} is in `{delivery.tracker}` already: {done}")
         case State.RECORDED if version is not None:
             output.say(f"Recorded in `{delivery.tracker}` who used {version.ref}")
         case State.WRITTEN:
