@@ -32,6 +32,7 @@ from artlock.model.secrets import redact, secrets_of
 from artlock.ops.names import LOCKFILE, MANIFEST, PARTS, STATE
 from artlock.ops.placements import placements_of
 from artlock.ops.sources import Sources
+from artlock.ops.trackers import Trackers, registry_path
 from artlock.ops.trusting import refuse_foreign, trust_report
 
 if TYPE_CHECKING:
@@ -77,7 +78,10 @@ def diagnose(runtime: Runtime, project: Project | None) -> tuple[Diagnosis, ...]
     Sources are asked for one object each; no bytes of objects are read, nothing is written
     but the cache's folder.
     """
-    looks: list[Callable[[], Iterator[Diagnosis]]] = [lambda: _machine(runtime)]
+    looks: list[Callable[[], Iterator[Diagnosis]]] = [
+        lambda: _machine(runtime),
+        lambda: _registry(runtime),
+    ]
     if project is not None:
         here = project
         looks += [lambda: _git(here), lambda: _trust(here)]
@@ -109,6 +113,23 @@ def _machine(runtime: Runtime) -> Iterator[Diagnosis]:
         if runtime.environ.get(name):
             text = f"requests are sent to `{runtime.environ[name]}`"
             yield Diagnosis(Health.NOTE, name, text)
+
+
+def _registry(runtime: Runtime) -> Iterator[Diagnosis]:
+    """Look at the user's own registry, if anything was ever pushed."""
+    path = registry_path(runtime.environ)
+    if not path.exists():
+        return
+    with Trackers(runtime, runtime.directory.absolute()) as trackers:
+        names = len(trackers.local().names())
+        left = trackers.outbox().waiting()
+    text = f"{path}: {names:,} names"
+    if not left:
+        yield Diagnosis(Health.OK, "registry", f"{text}, nothing waits to be sent")
+        return
+    hint = "`artlock push --outbox` sends it; with `--dry-run` it says why it waits"
+    text = f"{text}, {len(left):,} in the outbox"
+    yield Diagnosis(Health.NOTE, "registry", text, hint)
 
 
 def _git(project: Project) -> Iterator[Diagnosis]:
