@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
 _MOST_ID = 2**31 - 1
 _MOST_SHOWN = 20
-_LATER = "`artlock push --outbox` sends it"
 
 
 @command("push")
@@ -171,7 +170,10 @@ def _show(output: Output, delivery: Delivery) -> None:
         elif delivery.state is State.REFUSED:
             output.say(f"{what} is not registered")
         else:
-            output.say(f"{what} waits in the outbox; {_LATER}")
+            output.say(
+                f"{what} waits in the outbox: `artlock push --outbox` sends it, "
+                f"`artlock push --drop {delivery.parcel}` forgets it"
+            )
 
 
 def _plan(output: Output, project: Project, options: PushOptions) -> int:
