@@ -23,6 +23,7 @@ from artlock.fs.network import network_file_system
 from artlock.fs.problems import reason
 from artlock.model.secrets import secrets_of
 from artlock.tracking.registry.failures import translating
+from artlock.tracking.registry.rows import URL
 from artlock.tracking.registry.schema import REVISIONS, revision_of, upgrade
 
 if TYPE_CHECKING:
@@ -151,6 +152,7 @@ class Database:
     def _connected(self) -> Connection:
         if self._connection is None:
             connection = self._create_engine().connect()
+            connection.info[URL] = self.url
             try:
                 self._bring_up_to_date(connection)
             except BaseException:

@@ -16,7 +16,7 @@ from artlock.tracking.registry.runs import Role, record_edge, runs_of
 from artlock.tracking.registry.snapshots import (
     Snapshots,
     TextError,
-    has_snapshot,
+    is_whole,
     prepare_snapshot,
     store_snapshot,
 )
@@ -78,7 +78,10 @@ class Registry:
         """Register a lock; see ``Tracker.register``.
 
         A run that is given is noted as one that made the version, also where the version
-        was there.
+        was there. What is damaged of a lock that is there is stored again.
+
+        Raises:
+            IntegrityError: What is damaged cannot be mended by storing it again.
         """
         self._check(registration)
         for _ in range(_TRIES - 1):
@@ -200,9 +203,9 @@ class Registry:
             # Again, now that nobody else can give a number.
             number = number_of_digest(connection, artifact, registration.digest)
             created = number is None
+            if prepared is not None:  # also where it is registered, and damaged
+                store_snapshot(self._database, connection, prepared)
             if number is None:
-                if prepared is not None:
-                    store_snapshot(self._database, connection, prepared)
                 number = (newest_number(connection, artifact) or 0) + 1
                 insert_version(connection, artifact, number, registration)
             attach(self._database, connection, artifact, number, registration.labels)
@@ -223,17 +226,17 @@ class Registry:
         """Do what needs no transaction.
 
         Returns:
-            The snapshot to be stored; ``None`` if it is there; the outcome if there is
-            nothing to do at all, so that nothing is written.
+            The snapshot to be stored; ``None`` if it is there and whole; the outcome if
+            there is nothing to do at all, so that nothing is written.
         """
         with self._database.reading() as connection:
+            digest = registration.digest
+            is_there = is_whole(connection, url=self.url, digest=digest)
             artifact = artifact_of(connection, registration.name)
             number = (
-                None
-                if artifact is None
-                else number_of_digest(connection, artifact, registration.digest)
+                None if artifact is None else number_of_digest(connection, artifact, digest)
             )
-            if artifact is not None and number is not None:
+            if artifact is not None and number is not None and is_there:
                 version = version_of(
                     self._database, connection, artifact, registration.name, number
                 )
@@ -247,14 +250,13 @@ class Registry:
                     )
                 ):
                     return Outcome(version=version, created=False)
-                return None
-            if has_snapshot(connection, registration.digest):
+            if is_there:
                 return None
             try:
                 return prepare_snapshot(
                     connection,
                     url=self.url,
-                    digest=registration.digest,
+                    digest=digest,
                     text=registration.text,
                     like=newest_digest(connection, registration.name),
                 )
