@@ -64,6 +64,8 @@ class Database:
         self._place = place
         self._environ = context.environ
         self._deadline_s = context.deadline_s
+        self._notice = context.notice
+        self._told: set[str] = set()
         self._engine: Engine | None = None
         self._connection: Connection | None = None
 
@@ -125,6 +127,12 @@ class Database:
             return
         module = sqlite if connection.dialect.name == "sqlite" else postgresql
         connection.execute(module.insert(table).on_conflict_do_nothing(), list(rows))
+
+    def tell(self, remark: str) -> None:
+        """Tell the person something, once."""
+        if remark not in self._told:
+            self._told.add(remark)
+            self._notice(remark)
 
     def close(self) -> None:
         """Give back the connection; may be called twice, and it connects again if used."""

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from artlock.errors import RefNotFoundError, RegistrationRefusedError
+from artlock.errors import ConfigError, RefNotFoundError, RegistrationRefusedError
 from artlock.model.lock import MAX_SIZE
-from artlock.model.refs import LATEST, Ref, problem_with_registered_name
-from artlock.model.registration import Lineage, Outcome
+from artlock.model.refs import LATEST, MAX_NUMBER, Ref, problem_with_registered_name
+from artlock.model.registration import Labels, Lineage, Outcome, Provenance
 from artlock.tracking.registry.failures import OvertakenError
 from artlock.tracking.registry.outbox import Outbox
 from artlock.tracking.registry.runs import Role, record_edge, runs_of
@@ -21,6 +20,12 @@ from artlock.tracking.registry.snapshots import (
     store_snapshot,
 )
 from artlock.tracking.registry.survey import problems_of
+from artlock.tracking.registry.texts import (
+    ODD,
+    problem_with_keys,
+    problem_with_text,
+    words_of,
+)
 from artlock.tracking.registry.versions import (
     artifact_of,
     attach,
@@ -47,8 +52,6 @@ if TYPE_CHECKING:
 
 _TRIES = 5
 """How often a registration is begun anew if others write the same at that moment."""
-_ODD = re.compile(r"[\0\ud800-\udfff]")
-"""PostgreSQL has no zero character in text, and UTF-8 no half of a pair."""
 
 
 class Registry:
@@ -99,9 +102,18 @@ class Registry:
             return sorted(names_with_versions(connection))
 
     def versions(self, name: str, *, limit: int | None = None) -> Sequence[TrackerVersion]:
-        """Return the versions of a name, the newest first; see ``Tracker.versions``."""
+        """Return the versions of a name, the newest first; see ``Tracker.versions``.
+
+        Raises:
+            ConfigError: ``limit`` is negative.
+        """
         ref = Ref(name=name)
-        if self._database.is_absent:
+        if limit is not None and limit < 0:
+            message = f"`{limit}` versions cannot be shown"
+            raise ConfigError(message, hint="give a number from 0 on")
+        if limit is not None:
+            limit = min(limit, MAX_NUMBER)
+        if self._database.is_absent or ODD.search(name):
             raise self._not_found(ref)
         with self._database.reading() as connection:
             artifact = self._artifact(connection, ref)
@@ -109,12 +121,13 @@ class Registry:
 
     def find(self, ref: Ref) -> TrackerVersion:
         """Return the version that a ref names; see ``Tracker.find``."""
-        if self._database.is_absent:
+        if self._database.is_absent or ODD.search(f"{ref.name}{ref.alias}"):
             raise self._not_found(ref)
         with self._database.reading() as connection:
             artifact = self._artifact(connection, ref)
             if ref.number is not None:
-                number: int | None = ref.number
+                # There is none beyond, and databases have an end to integers.
+                number = ref.number if 0 < ref.number <= MAX_NUMBER else None
             elif ref.alias in {None, LATEST}:
                 number = newest_number(connection, artifact)
             else:
@@ -145,7 +158,7 @@ class Registry:
             RefNotFoundError: There is no such version.
         """
         self._refuse_absent(version)
-        self._refuse_odd_text(run.id, run.service)
+        self._refuse_odd_text(Provenance(time=""), Labels(), run)
         with self._database.reading() as connection:
             artifact = self._known(connection, version)
             if run in runs_of(connection, artifact, version.number, Role.CONSUMED):
@@ -271,24 +284,16 @@ class Registry:
         if registration.lock.size > MAX_SIZE:
             reason = "all objects together have more than 2^63 - 1 bytes"
             raise self._refused(reason)
-        provenance, labels, run = (
-            registration.provenance,
-            registration.labels,
-            registration.run,
-        )
         self._refuse_odd_text(
-            *(provenance.time, provenance.commit, provenance.remote, provenance.author),
-            *labels.aliases,
-            *labels.tags,
-            *(text for pair in labels.meta for text in pair),
-            *((run.id, run.service) if run is not None else ()),
+            registration.provenance, registration.labels, registration.run
         )
 
-    def _refuse_odd_text(self, *texts: str | None) -> None:
-        for text in texts:
-            if text is not None and _ODD.search(text):
-                reason = f"{text!a} has a zero character, or half of a surrogate pair"
-                raise self._refused(reason)
+    def _refuse_odd_text(
+        self, provenance: Provenance, labels: Labels, run: Run | None
+    ) -> None:
+        problem = problem_with_text(*words_of(provenance, labels, run))
+        if problem := problem or problem_with_keys(labels, run):
+            raise self._refused(problem)
 
     def _refused(self, reason: str) -> RegistrationRefusedError:
         return RegistrationRefusedError(
@@ -310,7 +315,7 @@ class Registry:
         return artifact
 
     def _refuse_absent(self, version: TrackerVersion) -> None:
-        if self._database.is_absent:
+        if self._database.is_absent or ODD.search(f"{version.name}{version.digest}"):
             raise self._not_found(Ref(name=version.name, number=version.number))
 
     def _not_found(self, ref: Ref, *, name_is_there: bool = False) -> RefNotFoundError:
