@@ -79,6 +79,8 @@ def translating(url: str, secrets: Sequence[str]) -> Iterator[None]:
         yield
     except (NoResultFound, MultipleResultsFound) as error:
         raise damaged(url, "a row", "one", str(error)) from error
+    except OverflowError as error:  # what callers give is looked at before
+        raise damaged(url, "a row", "a number", "one beyond all") from error
     except UnicodeDecodeError as error:
         raise damaged(url, "a row", "text in UTF-8", str(error)) from error
     except UnicodeEncodeError as error:

@@ -402,6 +402,15 @@ class Outbox:
         return _text(msgspec.structs.replace(error, message=message))
 
 
+def problems_with_parcels(connection: Connection) -> Iterator[str]:
+    """Yield one phrase for each row of the outbox that cannot be read."""
+    for row in _rows(connection, select(OUTBOX).order_by(OUTBOX.c.id)):
+        try:
+            _parcel(row)
+        except ValueError as error:
+            yield f"row {row['id']} of the outbox cannot be read: {error}"
+
+
 def _may_be_sent(
     now_s: float, lease_s: float, broken: Collection[int], *, early: bool
 ) -> ColumnElement[bool]:
