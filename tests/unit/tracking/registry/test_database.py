@@ -6,7 +6,7 @@ import socket
 import sqlite3
 import stat
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
@@ -24,7 +24,8 @@ from artlock.errors import (
     TrackerUnavailableError,
     TrackingError,
 )
-from artlock.model.registration import Labels, Run
+from artlock.model.refs import Ref
+from artlock.model.registration import Labels, Run, TrackerVersion
 from artlock.model.uri import Uri
 from artlock.tracking.registry import Registry, database, open_registry
 from testbed import mounts
@@ -32,8 +33,9 @@ from testbed.ports import free_ports
 from testbed.postgresql import PostgreSQL
 from tests.registrations import registration, simple_lock
 from tests.unit.tracking.registry.conftest import OpenRegistry, context_at
-from tests.unit.tracking.registry.test_outbox import parcel
 from tests.unit.tracking.registry.test_snapshots import History
+
+RUN = Run(id="train", service="comet")
 
 
 def refusal(work: Callable[[], object]) -> ArtlockError:
@@ -323,29 +325,95 @@ class TestServers:
         assert isinstance(error, TrackerDeniedError)
         assert "may not be written" in error.message
 
-    def test_the_rights_that_the_guide_grants_are_enough(
+    def test_the_rights_that_the_guide_grants_are_enough_and_no_more(
         self, postgresql: PostgreSQL, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         url = postgresql.create_database()
         name = url.rpartition("/")[2]
-        register(opened(url, tmp_path))
+        opened(url, tmp_path).names()  # the owner looks into it first
         guide = Path(__file__).parents[4] / "docs" / "guides" / "share-a-registry.md"
-        grants = guide.read_text("utf-8").partition("```sql\n")[2].partition("```")[0]
-        assert grants.count("grant ") == 4
-        postgresql.execute("create role data_team login password 'team-password'")
-        for grant in grants.replace("database artlock", f"database {name}").split(";"):
-            if grant.strip():
-                postgresql.execute(grant, name)
-        monkeypatch.setenv("PGUSER", "data_team")
-        monkeypatch.setenv("PGPASSWORD", "team-password")
+        blocks = guide.read_text("utf-8").split("```sql\n")[1:]
+        assert len(blocks) == 2
+        grants = [
+            one.strip() for block in blocks for one in block.split("```")[0].split(";")
+        ]
+        for role in ("data_team", "data_readers"):
+            postgresql.execute(f"create role {role} login password '{role}-password'")
+        for grant in filter(None, grants):
+            postgresql.execute(grant, name)
+        login_as(monkeypatch, "data_team")
         registry = opened(url, tmp_path)
-        version = registry.register(registration(simple_lock("v-2"))).version
-        assert version is not None
+        labels = Labels(aliases=("prod",), tags=("a",), meta=(("k", "v"),))
+        for number in (1, 2):
+            sent = registration(simple_lock(f"v-{number}"), labels=labels, run=RUN)
+            registry.register(sent)
+        version = registry.find(Ref(name="data"))
         registry.record_input(version, Run(id="eval"))
-        new = parcel("v-2")
-        (kept,) = registry.outbox.add([new], {})
-        assert registry.outbox.claim(now_s=1, lease_s=1, owner="me") is not None
-        assert registry.outbox.drop(kept.id).digest == version.digest
+        registry.close()
+        # Each of the rights that change something is needed, and there are no others.
+        query = (
+            "select privilege_type || ' ' || table_name from"
+            " information_schema.table_privileges where grantee = 'data_team'"
+        )
+        login_as(monkeypatch, "postgres", postgresql.environ["PGPASSWORD"])
+        with psycopg.connect(url) as owner:
+            given = [str(right) for (right,) in owner.execute(query).fetchall()]
+        assert len(given) == 11 + 10 + 3
+        for number, right in enumerate(given):
+            verb, table = right.split()
+            postgresql.execute(f"revoke {verb} on {table} from data_team", name)
+            login_as(monkeypatch, "data_team")
+            registry = opened(url, tmp_path)
+            use_all = all_uses(registry, version, f"r-{number}")
+            assert isinstance(refusal(use_all), TrackerDeniedError)
+            registry.close()
+            postgresql.execute(f"grant {verb} on {table} to data_team", name)
+        login_as(monkeypatch, "data_readers")
+        registry = opened(url, tmp_path)
+        assert registry.versions("data")[-1].number == 1
+        assert registry.fetch(version) == registration(simple_lock("v-2")).text
+        assert len(registry.lineage(version).consumed) == 1
+        for work in (
+            lambda: registry.register(registration(simple_lock("v-3"))),
+            lambda: registry.record_input(version, Run(id="other")),
+        ):
+            assert isinstance(refusal(work), TrackerDeniedError)
+        registry.close()
+
+    def test_what_the_guide_does_not_grant_is_refused(
+        self, granted: str, tmp_path: Path
+    ) -> None:
+        registry = opened(granted, tmp_path)
+
+        def run(statement: str) -> None:
+            with registry._database.writing() as connection:
+                connection.exec_driver_sql(statement)
+
+        for statement in (
+            "update artlock_versions set digest = digest",
+            "delete from artlock_versions",
+            "update artlock_pieces set data = data",
+            "delete from artlock_aliases",
+            "insert into artlock_version values ('9')",
+            "select * from artlock_outbox",
+            "drop table artlock_tags",
+            "create table public.artlock_more (id integer)",
+        ):
+            error = refusal(lambda statement=statement: run(statement))  # type: ignore[misc]
+            assert isinstance(error, TrackerDeniedError), statement
+            assert "owner" in (error.hint or "")
+        registry.close()
+
+    def test_who_meets_damage_and_may_not_mend_it_is_told(
+        self, granted: str, postgresql: PostgreSQL, tmp_path: Path
+    ) -> None:
+        registry = opened(granted, tmp_path)
+        register(registry)
+        name = granted.rpartition("/")[2]
+        postgresql.execute("update artlock_pieces set data = 'x'", name)
+        error = refusal(lambda: register(registry))
+        assert isinstance(error, TrackerDeniedError)
+        assert "artlock_pieces" in error.message
         registry.close()
 
     def test_a_connection_that_is_lost_between_two_calls_is_made_again(
@@ -540,6 +608,48 @@ class TestServers:
 
 def opened(url: str, folder: Path) -> Registry:
     return open_registry(Uri.parse(url), context_at(folder))
+
+
+def all_uses(
+    registry: Registry, version: TrackerVersion, number: str
+) -> Callable[[], object]:
+    """Return what needs every right that somebody who pushes has."""
+    labels = Labels(aliases=("prod",), tags=(number,), meta=(("k", number),))
+    sent = registration(simple_lock(number), labels=labels, run=Run(id=number))
+
+    def use() -> None:
+        registry.lineage(version)
+        registry.register(sent)
+
+    return use
+
+
+def login_as(
+    monkeypatch: pytest.MonkeyPatch, role: str, password: str | None = None
+) -> None:
+    monkeypatch.setenv("PGUSER", role)
+    monkeypatch.setenv("PGPASSWORD", password or f"{role}-password")
+
+
+@pytest.fixture
+def granted(
+    postgresql: PostgreSQL, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[str]:
+    """Return the URL of a registry, for one who may push as the guide says."""
+    url = postgresql.create_database()
+    name = url.rpartition("/")[2]
+    registry = opened(url, tmp_path)
+    register(registry)
+    registry.close()
+    guide = Path(__file__).parents[4] / "docs" / "guides" / "share-a-registry.md"
+    block = guide.read_text("utf-8").split("```sql\n")[1].split("```")[0]
+    postgresql.execute(f"create role {name}_team login password '{name}_team-password'")
+    for grant in block.replace("data_team", f"{name}_team").split(";"):
+        if grant.strip():
+            postgresql.execute(grant, name)
+    login_as(monkeypatch, f"{name}_team")
+    yield url
+    login_as(monkeypatch, "postgres", postgresql.environ["PGPASSWORD"])
 
 
 def end_connections(server: PostgreSQL) -> None:
