@@ -10,6 +10,8 @@ from artlock.tracking.registry import Registry
 from tests.registrations import registration, simple_lock
 from tests.unit.tracking.registry.test_outbox import parcel
 
+pytestmark = pytest.mark.usefixtures("made")
+
 
 @pytest.mark.parametrize(
     ("damage", "problem"),
