@@ -22,6 +22,7 @@ from artlock.tracking.registry import (
 from tests.registrations import PROVENANCE, registration, simple_lock
 from tests.unit.tracking.registry.conftest import OpenRegistry, context_at
 
+pytestmark = pytest.mark.usefixtures("made")
 COMET = "comet://team/vision"
 MLFLOW = "mlflow+http://127.0.0.1:5000/vision"
 DOWN = LastError(code="tracker-unavailable", message="no answer", status=503)
@@ -318,13 +319,15 @@ def test_what_arrived_is_not_dropped(outbox: Outbox) -> None:
 
 
 def test_an_outbox_that_is_not_there_is_empty_and_looking_makes_nothing(
-    outbox: Outbox, registry: Registry
+    outbox: Outbox, registry: Registry, tmp_path: Path
 ) -> None:
+    (tmp_path / "registry.db").unlink()
     assert outbox.waiting() == []
     assert claim(outbox) is None
     with pytest.raises(ConfigError):
         outbox.drop(1)
     assert registry.names() == []
+    assert list(tmp_path.glob("registry.db*")) == []
 
 
 DAMAGE = [
