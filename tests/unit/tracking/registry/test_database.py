@@ -325,6 +325,7 @@ class TestServers:
         assert isinstance(error, TrackerDeniedError)
         assert "may not be written" in error.message
 
+    @pytest.mark.slow
     def test_the_rights_that_the_guide_grants_are_enough_and_no_more(
         self, postgresql: PostgreSQL, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -559,6 +560,7 @@ class TestServers:
         assert isinstance(error, ConfigError)
         assert value in error.message
 
+    @pytest.mark.slow
     def test_a_server_that_is_killed_while_it_writes_leaves_no_half_version(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
