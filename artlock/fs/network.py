@@ -7,9 +7,12 @@ import re
 from contextlib import suppress
 from pathlib import Path
 
+# What a virtual machine or a container shares with its host is one too: 9p, virtiofs.
 _NETWORK = re.compile(
     r"nfs\d?|cifs|smb\d?|smbfs|afs|ceph|lustre|beegfs|gpfs|glusterfs|ocfs2|gfs2|ncpfs|davfs"
-    r"|fuse\.(?:sshfs|glusterfs|ceph|ceph-fuse|rclone|s3fs|gcsfuse|goofys|davfs2?|mfs|juicefs)"
+    r"|9p|virtiofs|vboxsf|prl_fs|vmhgfs"
+    r"|fuse\.(?:sshfs|glusterfs|ceph|ceph-fuse|rclone|s3fs|gcsfuse|goofys|davfs2?|mfs|juicefs"
+    r"|grpcfuse|vmhgfs-fuse)"
 )
 _OCTAL = re.compile(r"\\([0-7]{3})")
 _MOUNTS = Path("/proc/self/mountinfo")

@@ -2,20 +2,23 @@
 
 SQLite: write-ahead log, ``synchronous=FULL``, foreign keys, and ``BEGIN IMMEDIATE`` for
 whoever will write, so that two wait for each other at the beginning and not in the middle.
-PostgreSQL: readers see one state (repeatable read), writers use mutexes on rows.
+PostgreSQL: readers see one state (repeatable read), writers see what was written by whom
+they waited for (read committed), and use mutexes on rows.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
+import stat
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine, event, text
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.pool import NullPool
 
 from artlock.errors import ConfigError, TrackerDeniedError, TrackingError
@@ -23,6 +26,7 @@ from artlock.fs.network import network_file_system
 from artlock.fs.problems import reason
 from artlock.model.secrets import secrets_of
 from artlock.tracking.registry.failures import translating
+from artlock.tracking.registry.rows import URL
 from artlock.tracking.registry.schema import REVISIONS, revision_of, upgrade
 
 if TYPE_CHECKING:
@@ -30,7 +34,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from psycopg import Connection as PostgreSQLConnection
-    from sqlalchemy import Connection, Engine, Table
+    from sqlalchemy import Connection, Engine, RootTransaction, Table
 
     from artlock.tracking.base import TrackerContext
     from artlock.tracking.registry.places import Place
@@ -43,6 +47,12 @@ SCHEMA_MUTEX = 0x6172746C6F636B
 OUTBOX_MUTEX = SCHEMA_MUTEX + 1
 """What whoever changes the outbox holds there."""
 _NEW = os.O_CREAT | os.O_RDWR | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+_NO_WRITING = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
+_STEPS = 100_000
+"""Instructions of SQLite's machine, some milliseconds, between two looks at the clock."""
+_WRITERS = "set transaction isolation level read committed"
+"""Also where the server or the role has another as its default: numbers are given after
+waiting, and what the other wrote must be seen then."""
 
 
 class Database:
@@ -63,6 +73,10 @@ class Database:
         self._place = place
         self._environ = context.environ
         self._deadline_s = context.deadline_s
+        self._notice = context.notice
+        self._told: set[str] = set()
+        self._ends_at = float("inf")
+        self._is_read_only = False
         self._engine: Engine | None = None
         self._connection: Connection | None = None
 
@@ -71,7 +85,8 @@ class Database:
         """Whether it is a file that is not there, so that nothing can be found in it."""
         path = self._place.path
         try:
-            return path is not None and path.stat().st_size == 0
+            found = None if path is None else path.stat()
+            return found is not None and stat.S_ISREG(found.st_mode) and not found.st_size
         except FileNotFoundError:
             return True
         except OSError:
@@ -102,7 +117,7 @@ class Database:
             TrackingError: As ``reading``; also where it cannot be written. Nothing was.
             LaterRegistryError, ConfigError: As ``reading``.
         """
-        with self._transaction(sqlite="begin immediate", postgresql=None) as connection:
+        with self._transaction(sqlite="begin immediate", postgresql=_WRITERS) as connection:
             yield connection
 
     def hold(self, connection: Connection, mutex: int) -> None:
@@ -125,6 +140,12 @@ class Database:
         module = sqlite if connection.dialect.name == "sqlite" else postgresql
         connection.execute(module.insert(table).on_conflict_do_nothing(), list(rows))
 
+    def tell(self, remark: str) -> None:
+        """Tell the person something, once."""
+        if remark not in self._told:
+            self._told.add(remark)
+            self._notice(remark)
+
     def close(self) -> None:
         """Give back the connection; may be called twice, and it connects again if used."""
         connection, self._connection = self._connection, None
@@ -135,22 +156,42 @@ class Database:
             engine.dispose()
 
     @contextmanager
-    def _transaction(self, *, sqlite: str, postgresql: str | None) -> Iterator[Connection]:
+    def _transaction(self, *, sqlite: str, postgresql: str) -> Iterator[Connection]:
         with translating(self.url, self.secrets):
-            connection = self._connected()
-            begin = sqlite if self._place.path is not None else postgresql
+            connection, transaction = self._begun(
+                sqlite if self._place.path is not None else postgresql
+            )
             try:
-                with connection.begin():
-                    if begin is not None:
-                        connection.exec_driver_sql(begin)
+                with transaction:
                     yield connection
             finally:
                 if connection.invalidated:  # the server is gone: the next one connects anew
                     self.close()
 
+    def _begun(self, begin: str) -> tuple[Connection, RootTransaction]:
+        """Begin a transaction; if the connection was lost since the last one, connect anew.
+
+        Nothing of the transaction was done yet, so once more is always right.
+        """
+        is_first_use = self._connection is None
+        connection = self._connected()
+        transaction = connection.begin()
+        try:
+            connection.exec_driver_sql(begin)
+        except BaseException as error:
+            transaction.close()
+            if not connection.invalidated:
+                raise
+            self.close()
+            if is_first_use or not isinstance(error, DBAPIError):
+                raise
+            return self._begun(begin)
+        return connection, transaction
+
     def _connected(self) -> Connection:
         if self._connection is None:
             connection = self._create_engine().connect()
+            connection.info[URL] = self.url
             try:
                 self._bring_up_to_date(connection)
             except BaseException:
@@ -165,6 +206,7 @@ class Database:
                 self._engine = create_engine(
                     "sqlite://", creator=self._open_file, poolclass=NullPool
                 )
+                event.listen(self._engine, "before_cursor_execute", self._begin_statement)
             else:
                 self._require_psycopg()
                 self._engine = create_engine(
@@ -175,13 +217,13 @@ class Database:
     def _bring_up_to_date(self, connection: Connection) -> None:
         with connection.begin():
             revision = revision_of(connection, self.url)
-        if self._place.path is not None:
+        if self._place.path is not None and not self._is_read_only:
             self._use_log(connection)
         if revision == REVISIONS[-1]:
             return
         with connection.begin():
-            if self._place.path is not None:
-                connection.exec_driver_sql("begin immediate")
+            is_file = self._place.path is not None
+            connection.exec_driver_sql("begin immediate" if is_file else _WRITERS)
             self.hold(connection, SCHEMA_MUTEX)
             # Again, now that nobody else can change it.
             if revision_of(connection, self.url) != REVISIONS[-1]:
@@ -214,14 +256,17 @@ class Database:
     def _open_file(self) -> sqlite3.Connection:
         path = self._place.path
         assert path is not None  # noqa: S101 - for the type checker; see `_create_engine`
-        self._prepare_file(path)
+        self._is_read_only = not self._prepare_file(path)
         connection = sqlite3.connect(
-            path,
+            f"{path.as_uri()}?mode=ro&immutable=1" if self._is_read_only else path,
+            uri=self._is_read_only,
             timeout=self._wait_s,
             isolation_level=None,  # transactions begin where `_transaction` says it
             check_same_thread=False,  # compression takes pieces in threads, one at a time
         )
         try:
+            self._begin_statement()
+            connection.set_progress_handler(self._is_late, _STEPS)
             for pragma in _PRAGMAS:
                 connection.execute(f"pragma {pragma}")
         except BaseException:
@@ -229,9 +274,21 @@ class Database:
             raise
         return connection
 
-    def _prepare_file(self, path: Path) -> None:
-        """Make the file, private from its first moment, and folders that are not there."""
+    def _begin_statement(self, *_: object) -> None:
+        self._ends_at = time.monotonic() + self._deadline_s
+
+    def _is_late(self) -> bool:
+        """Tell SQLite to stop: a file that came from anybody hangs nobody."""
+        return time.monotonic() > self._ends_at
+
+    def _prepare_file(self, path: Path) -> bool:
+        """Make the file, private from its first moment, and folders that are not there.
+
+        Returns:
+            Whether it can be written. If it cannot, it is there, and nobody else writes it.
+        """
         try:
+            _refuse_other_kinds(path, self.url)
             kind = None
             for folder in (path.parent, *path.parent.parents):
                 if folder.is_dir():
@@ -242,11 +299,15 @@ class Database:
                 raise TrackingError(message, tracker=self.url, hint=_LOCAL_DISK)
             _make_folder(path.parent)
             os.close(os.open(path, _NEW, 0o600))
+            _refuse_other_kinds(path, self.url)
         except OSError as error:
+            if error.errno in _NO_WRITING and _can_only_be_read(path):
+                return False
             message = f"the registry `{self.url}` cannot be opened: {reason(error)}"
             raise TrackerDeniedError(
                 message, tracker=self.url, hint="choose a file that you can write"
             ) from error
+        return True
 
     # PostgreSQL.
 
@@ -262,18 +323,20 @@ class Database:
         import psycopg  # noqa: PLC0415 - an extra, and slow to load
         from psycopg.pq import Conninfo  # noqa: PLC0415 - as above
 
-        chosen: dict[str, Any] = dict(_REACH)
+        chosen: dict[str, Any] = self._reach()
         # libpq reads this process's environment; what the run's says otherwise comes first.
         for option in Conninfo.get_defaults():
             name = (option.envvar or b"").decode()
             value = self._environ.get(name)
             if name and value is not None and value != os.environ.get(name):
                 chosen[option.keyword.decode()] = value
-        chosen |= dict(self._place.parameters)
+        chosen |= {**dict(self._place.parameters), "client_encoding": "UTF8"}
         # A proxy before the server may give every transaction another of its connections.
         connection = psycopg.connect(prepare_threshold=None, **chosen)
         limit_ms = int(self._deadline_s * 1000)
         try:
+            encoding = connection.info.parameter_status("server_encoding")
+            _refuse_other_encodings(encoding, self.url)
             connection.execute(f"set statement_timeout = {limit_ms}")
             connection.execute(f"set lock_timeout = {int(self._wait_s * 1000)}")
             connection.commit()
@@ -281,6 +344,20 @@ class Database:
             connection.close()
             raise
         return connection
+
+    def _reach(self) -> dict[str, Any]:
+        """Return our settings for what nobody else has set.
+
+        Parameters of a connection win over those of the environment and of a service; so
+        ours are none of a service that is named, which says all that it wants.
+        """
+        found: dict[str, Any] = {"fallback_application_name": "artlock"}
+        named = {self._environ.get("PGSERVICE"), os.environ.get("PGSERVICE")} - {None, ""}
+        if named or "service" in dict(self._place.parameters):
+            return found
+        if "PGCONNECT_TIMEOUT" not in {**os.environ, **self._environ}:
+            found["connect_timeout"] = "10"
+        return {**found, **_KEEPALIVES}
 
 
 _LOCAL_DISK = (
@@ -293,9 +370,7 @@ _PRAGMAS = (
     "trusted_schema=off",  # the file may have come from elsewhere
     "journal_size_limit=16777216",
 )
-_REACH = {
-    "application_name": "artlock",
-    "connect_timeout": "10",
+_KEEPALIVES = {
     # A server that is gone without a word is noticed after half a minute.
     "keepalives_idle": "10",
     "keepalives_interval": "5",
@@ -309,3 +384,31 @@ def _make_folder(folder: Path) -> None:
     if not folder.is_dir():
         _make_folder(folder.parent)
         folder.mkdir(mode=0o700, exist_ok=True)
+
+
+def _refuse_other_kinds(path: Path, url: str) -> None:
+    """Refuse a folder, a device, a pipe; what is not there may be made."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return
+    if not stat.S_ISREG(found.st_mode):
+        message = f"`{url}` is not an ordinary file"
+        raise ConfigError(message, hint="choose another path for the registry")
+
+
+def _can_only_be_read(path: Path) -> bool:
+    """Tell whether a file that cannot be written can be read as it is, without its log."""
+    log = path.with_name(f"{path.name}-wal")
+    try:
+        return path.stat().st_size > 0 and os.access(path, os.R_OK) and not log.exists()
+    except OSError:
+        return False  # whoever asks says what is wrong
+
+
+def _refuse_other_encodings(encoding: str | None, url: str) -> None:
+    """Refuse a database that cannot keep all text, or does not say which it keeps."""
+    if encoding != "UTF8":
+        message = f"the database of `{url}` keeps text as {encoding}, not as UTF-8"
+        hint = "make one with `createdb --encoding UTF8 --template template0`"
+        raise ConfigError(message, hint=hint)

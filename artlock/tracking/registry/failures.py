@@ -13,10 +13,19 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import msgspec
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import (
+    DataError,
+    DBAPIError,
+    MultipleResultsFound,
+    NoResultFound,
+    SQLAlchemyError,
+)
 
 from artlock.errors import (
+    ArtlockError,
+    ConfigError,
     IntegrityError,
+    RegistrationRefusedError,
     TrackerDeniedError,
     TrackerUnavailableError,
     TrackingError,
@@ -35,6 +44,13 @@ _REFUSED = re.compile(
     re.IGNORECASE,
 )
 _NO_DATABASE = re.compile(r"database \".*\" does not exist")
+_NOT_VALID = re.compile(
+    r"invalid (?:port number|integer value|connection option|URI|\w+ value)"
+    r"|bad value for|definition of service|service file|missing \"=\" after"
+)
+"""What libpq says of a parameter, before it has asked any server."""
+_CANNOT_KEEP = frozenset({"22001", "22021", "22P05", "54000"})
+"""Too long, not of the encoding, or more than an index takes: never, however often."""
 _AGAIN = frozenset({"40001", "40P01", "23505"})
 """Serialization failure, deadlock, unique violation: another was quicker."""
 _PRIMARY = 0xFF
@@ -55,23 +71,35 @@ def translating(url: str, secrets: Sequence[str]) -> Iterator[None]:
 
     Raises:
         TrackingError: As ``TrackerUnavailableError``, ``TrackerDeniedError`` or itself.
+        RegistrationRefusedError: It is text that the database cannot keep.
+        ConfigError: A parameter of the connection is not valid.
         IntegrityError: A row is not what it should be.
     """
     try:
         yield
+    except (NoResultFound, MultipleResultsFound) as error:
+        raise damaged(url, "a row", "one", str(error)) from error
+    except OverflowError as error:  # what callers give is looked at before
+        raise damaged(url, "a row", "a number", "one beyond all") from error
+    except UnicodeDecodeError as error:
+        raise damaged(url, "a row", "text in UTF-8", str(error)) from error
+    except UnicodeEncodeError as error:
+        raise _refused(url, str(error)) from error
     except SQLAlchemyError as error:
         raise translate(error, url, secrets) from error
     except msgspec.MsgspecError as error:  # SQLite keeps any value in any column
         raise damaged(url, "a row", "values of its columns", str(error)) from error
 
 
-def translate(error: SQLAlchemyError, url: str, secrets: Sequence[str]) -> TrackingError:
+def translate(error: SQLAlchemyError, url: str, secrets: Sequence[str]) -> ArtlockError:
     """Return what an error of SQLAlchemy means for the registry at ``url``."""
     cause = error.orig if isinstance(error, DBAPIError) else None
     if isinstance(cause, sqlite3.Error):
         return _of_sqlite(cause, url)
     words = redact(" ".join(str(cause or error).split()), secrets)
     state = getattr(cause, "sqlstate", None)
+    if isinstance(error, DataError) and not state:
+        return _refused(url, words)  # the driver itself, of what it was given
     is_lost = isinstance(error, DBAPIError) and error.connection_invalidated
     return _of_postgresql(words, state if isinstance(state, str) else "", url, lost=is_lost)
 
@@ -84,9 +112,21 @@ def damaged(url: str, subject: str, expected: str, actual: str) -> IntegrityErro
     )
 
 
-def _of_sqlite(error: sqlite3.Error, url: str) -> TrackingError:
+def _refused(url: str, reason: str) -> RegistrationRefusedError:
+    return RegistrationRefusedError(
+        f"the registry `{url}` cannot keep this: {reason}", tracker=url
+    )
+
+
+def _of_sqlite(error: sqlite3.Error, url: str) -> ArtlockError:
     code = getattr(error, "sqlite_errorcode", 0) & _PRIMARY
     words = str(error)
+    if "decode to UTF-8" in words:  # of Python's module, without a code
+        return damaged(url, "a row", "text in UTF-8", "other bytes")
+    if code == sqlite3.SQLITE_INTERRUPT:
+        return TrackerUnavailableError(
+            f"the registry `{url}` did not answer in time", tracker=url, hint="try again"
+        )
     if code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL}:
         return TrackerUnavailableError(
             f"the registry `{url}` is held by another process",
@@ -123,7 +163,14 @@ def _of_sqlite(error: sqlite3.Error, url: str) -> TrackingError:
     return TrackingError(f"the registry `{url}` failed: {words}", tracker=url)
 
 
-def _of_postgresql(words: str, state: str, url: str, *, lost: bool) -> TrackingError:
+def _of_postgresql(words: str, state: str, url: str, *, lost: bool) -> ArtlockError:
+    if not state and _NOT_VALID.search(words):
+        return ConfigError(
+            f"`{url}` cannot be connected to as it is set: {words}",
+            hint="look at the URL, the variables `PG…` and the service file",
+        )
+    if state in _CANNOT_KEEP:
+        return _refused(url, words)
     if state in _AGAIN:
         return OvertakenError(
             f"the registry `{url}` is being written by others: {words}",

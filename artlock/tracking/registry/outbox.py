@@ -18,9 +18,10 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from sqlalchemy import and_, delete, not_, or_, select, update
+from sqlalchemy import and_, delete, not_, or_, select, type_coerce, update
+from sqlalchemy.types import NullType
 
-from artlock.errors import ConfigError
+from artlock.errors import ConfigError, RegistrationRefusedError
 from artlock.model.registration import Labels, Provenance, Run
 from artlock.model.secrets import redact
 from artlock.tracking.registry.database import OUTBOX_MUTEX
@@ -32,25 +33,32 @@ from artlock.tracking.registry.parcels import (
     ParcelKind,
     ParcelState,
 )
+from artlock.tracking.registry.rows import value_of
 from artlock.tracking.registry.snapshots import (
     Snapshots,
     has_snapshot,
     prepare_snapshot,
     store_snapshot,
 )
-from artlock.tracking.registry.tables import OUTBOX, columns_of
+from artlock.tracking.registry.tables import OUTBOX
+from artlock.tracking.registry.texts import problem_with_keys, problem_with_text, words_of
 from artlock.tracking.registry.versions import newest_digest
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
 
-    from sqlalchemy import ColumnElement, Connection, Row
+    from sqlalchemy import ColumnElement, Connection, Select
 
     from artlock.tracking.registry.database import Database
     from artlock.tracking.registry.snapshots import NewSnapshot
 
 _UNSENT = (ParcelState.PENDING, ParcelState.SENDING)
 _WAITING = (*_UNSENT, ParcelState.DEAD)
+LONGEST_WAIT_S = 3600.0
+"""Nothing is postponed for longer."""
+_SKEW_S = 60.0
+"""What clocks may differ by, so that a lease which another took just now is believed."""
+_NO_NUMBER = 1 << 63
 
 
 class Outbox:
@@ -82,8 +90,14 @@ class Outbox:
         Raises:
             ValueError: The text of a push is neither given nor held, a text is not of its
                 digest, or a target has a credential; nothing was kept.
+            RegistrationRefusedError: Something has characters that the database cannot
+                keep, or is too long; nothing was kept.
         """
         for parcel in parcels:
+            problem = problem_with_text(*_words_of(parcel))
+            if problem := problem or problem_with_keys(parcel.labels, parcel.run):
+                message = f"the outbox cannot keep this: {problem}"
+                raise RegistrationRefusedError(message, tracker=self._database.url)
             if redact(parcel.target) != parcel.target:
                 message = f"the URL of a tracker has a credential: {redact(parcel.target)}"
                 raise ValueError(message)
@@ -122,18 +136,27 @@ class Outbox:
         """
         if self._database.is_absent:
             return None
+        broken: list[int] = []
         with self._writing() as connection:
-            query = select(OUTBOX.c.id).where(_may_be_sent(now_s, early=early))
-            if only is not None:
-                query = query.where(OUTBOX.c.target.in_(sorted(only)))
-            if without:
-                query = query.where(OUTBOX.c.id.not_in(sorted(without)))
-            found = connection.execute(query.order_by(OUTBOX.c.id).limit(1)).scalar()
-            if found is None:
-                return None
+            while True:
+                query = select(OUTBOX).where(
+                    _may_be_sent(now_s, lease_s, broken, early=early)
+                )
+                if only is not None:
+                    query = query.where(OUTBOX.c.target.in_(sorted(only)))
+                if left := _numbers([*without, *broken]):
+                    query = query.where(OUTBOX.c.id.not_in(left))
+                found = _rows(connection, query.order_by(OUTBOX.c.id).limit(1))
+                if not found:
+                    return None
+                id_ = found[0]["id"]
+                if self._read(found[0]) is not None:
+                    break
+                broken.append(id_)
+            same = OUTBOX.c.id == id_
             connection.execute(
                 update(OUTBOX)
-                .where(OUTBOX.c.id == found)
+                .where(same)
                 .values(
                     state=ParcelState.SENDING.value,
                     owner=owner,
@@ -141,7 +164,8 @@ class Outbox:
                     attempts=OUTBOX.c.attempts + 1,
                 )
             )
-            return _by_id(connection, int(found))
+            (row,) = _rows(connection, select(OUTBOX).where(same))
+            return _parcel(row)
 
     def text(self, digest: str) -> bytes:
         """Return the canonical text of a lock that was kept.
@@ -192,32 +216,53 @@ class Outbox:
         return self._end(parcel, ParcelState.DEAD, {"last_error": self._error(error)})
 
     def waiting(self) -> list[Parcel]:
-        """Return what has not arrived, dead parcels included, the oldest first."""
+        """Return what has not arrived, dead parcels included, the oldest first.
+
+        A row that cannot be read is left out, and the person is told of it.
+        """
         if self._database.is_absent:
             return []
         with self._database.reading() as connection:
-            query = select(OUTBOX).where(OUTBOX.c.state.in_(_values(_WAITING)))
-            return [_parcel(row) for row in connection.execute(query.order_by(OUTBOX.c.id))]
+            # Also what is in no state that there is.
+            query = select(OUTBOX).where(OUTBOX.c.state != ParcelState.DONE.value)
+            rows = _rows(connection, query.order_by(OUTBOX.c.id))
+            return [parcel for row in rows if (parcel := self._read(row)) is not None]
 
     def drop(self, id: int) -> Parcel:  # noqa: A002 - what the parcel calls it
         """Forget a parcel that has not arrived; it is not sent, or not again.
 
         Returns:
-            What it was.
+            What it was; of a row that cannot be read what is left of it.
 
         Raises:
             ConfigError: Nothing waits under that number.
         """
         message = f"nothing waits in the outbox under `{id}`"
         nothing = ConfigError(message, hint="`artlock push --outbox` shows what waits")
-        if self._database.is_absent:
+        if self._database.is_absent or not _numbers([id]):
             raise nothing
         with self._writing() as connection:
-            parcel = _by_id(connection, id)
-            if parcel is None or parcel.state is ParcelState.DONE:
+            same = OUTBOX.c.id == id
+            rows = _rows(connection, select(OUTBOX).where(same))
+            if not rows or rows[0]["state"] == ParcelState.DONE.value:
                 raise nothing
-            connection.execute(delete(OUTBOX).where(OUTBOX.c.id == id))
-            return parcel
+            connection.execute(delete(OUTBOX).where(same))
+            try:
+                return _parcel(rows[0])
+            except ValueError:
+                return _remains(rows[0])
+
+    def _read(self, row: Mapping[str, Any]) -> Parcel | None:
+        """Return a row as a parcel; of one that is damaged the person is told."""
+        try:
+            return _parcel(row)
+        except ValueError:
+            number = row["id"]
+            self._database.tell(
+                f"row {number} of the outbox in `{self._database.url}` is damaged, and is"
+                f" not sent: `artlock push --drop {number}` forgets it"
+            )
+            return None
 
     @contextmanager
     def _writing(self) -> Iterator[Connection]:
@@ -282,7 +327,13 @@ class Outbox:
         self._database.insert_new(connection, OUTBOX, [fresh])
         same = and_(*(OUTBOX.c[column] == value for column, value in key.items()))
         query = select(OUTBOX).where(same)
-        there = _parcel(connection.execute(query).one())
+        row = _rows(connection, query)[0]
+        id_ = row["id"]
+        try:
+            there = _parcel(row)
+        except ValueError:  # it is written anew: all that it should be is at hand
+            connection.execute(update(OUTBOX).where(OUTBOX.c.id == id_).values(**fresh))
+            there = _parcel(_rows(connection, query)[0])
         if there.state is ParcelState.DONE:
             labels = parcel.labels  # the old ones arrived, and may have moved on since
         else:
@@ -290,7 +341,7 @@ class Outbox:
         is_sending = there.state is ParcelState.SENDING
         connection.execute(
             update(OUTBOX)
-            .where(OUTBOX.c.id == there.id)
+            .where(OUTBOX.c.id == id_)
             .values(
                 state=(ParcelState.SENDING if is_sending else ParcelState.PENDING).value,
                 labels=_text(labels),
@@ -298,8 +349,8 @@ class Outbox:
                 revision=there.revision + 1,
             )
         )
-        self._take_aliases(connection, parcel, there.id)
-        return _parcel(connection.execute(query).one())
+        self._take_aliases(connection, parcel, id_)
+        return _parcel(_rows(connection, query)[0])
 
     def _take_aliases(self, connection: Connection, parcel: NewParcel, id_: int) -> None:
         taken = set(parcel.labels.aliases)
@@ -312,7 +363,10 @@ class Outbox:
             OUTBOX.c.id != id_,
             OUTBOX.c.state.in_(_values(_WAITING)),
         )
-        for other in map(_parcel, connection.execute(others).all()):
+        for row in _rows(connection, others):
+            other = self._read(row)
+            if other is None:
+                continue  # it is not sent
             if taken.isdisjoint(other.labels.aliases):
                 continue
             left = tuple(alias for alias in other.labels.aliases if alias not in taken)
@@ -331,10 +385,10 @@ class Outbox:
                 OUTBOX.c.owner == parcel.owner,
                 OUTBOX.c.attempts == parcel.attempts,
             )
-            found = connection.execute(select(OUTBOX.c.revision).where(mine)).scalar()
+            found = value_of(connection, select(OUTBOX.c.revision).where(mine), int)
             if found is None:
                 return False
-            if int(found) != parcel.revision:
+            if found != parcel.revision:
                 state, values = ParcelState.PENDING, {**values, "next_try": 0.0}
             connection.execute(
                 update(OUTBOX)
@@ -348,14 +402,27 @@ class Outbox:
         return _text(msgspec.structs.replace(error, message=message))
 
 
-def _may_be_sent(now_s: float, *, early: bool) -> ColumnElement[bool]:
+def problems_with_parcels(connection: Connection) -> Iterator[str]:
+    """Yield one phrase for each row of the outbox that cannot be read."""
+    for row in _rows(connection, select(OUTBOX).order_by(OUTBOX.c.id)):
+        try:
+            _parcel(row)
+        except ValueError as error:
+            yield f"row {row['id']} of the outbox cannot be read: {error}"
+
+
+def _may_be_sent(
+    now_s: float, lease_s: float, broken: Collection[int], *, early: bool
+) -> ColumnElement[bool]:
     older = OUTBOX.alias("older")
     same_pair = and_(
         older.c.target == OUTBOX.c.target,
         older.c.name == OUTBOX.c.name,
         # Who used a version has no order with what is pushed later.
         older.c.kind == OUTBOX.c.kind,
+        older.c.id.not_in(_numbers(broken)),
     )
+    last_s = now_s + lease_s + _SKEW_S
     held_back = (
         select(older.c.id)
         .where(
@@ -367,6 +434,7 @@ def _may_be_sent(now_s: float, *, early: bool) -> ColumnElement[bool]:
                     older.c.id != OUTBOX.c.id,
                     older.c.state == ParcelState.SENDING.value,
                     older.c.lease_until > now_s,
+                    older.c.lease_until <= last_s,
                 ),
             ),
         )
@@ -374,21 +442,25 @@ def _may_be_sent(now_s: float, *, early: bool) -> ColumnElement[bool]:
     )
     is_due = OUTBOX.c.state == ParcelState.PENDING.value
     if not early:
-        is_due = and_(is_due, OUTBOX.c.next_try <= now_s)
+        wait_s = LONGEST_WAIT_S + _SKEW_S
+        until = OUTBOX.c.next_try
+        is_due = and_(is_due, or_(until <= now_s, until > now_s + wait_s))
+    until = OUTBOX.c.lease_until
     is_left = and_(
-        OUTBOX.c.state == ParcelState.SENDING.value, OUTBOX.c.lease_until <= now_s
+        OUTBOX.c.state == ParcelState.SENDING.value, or_(until <= now_s, until > last_s)
     )
     return and_(or_(is_due, is_left), not_(held_back))
 
 
 def _last_digest(connection: Connection, name: str) -> str | None:
     """Return what was last kept for a name, to which the next is likely to be close."""
-    return connection.execute(
+    query = (
         select(OUTBOX.c.digest)
         .where(OUTBOX.c.name == name, OUTBOX.c.kind == ParcelKind.PUSH.value)
         .order_by(OUTBOX.c.id.desc())
         .limit(1)
-    ).scalar()
+    )
+    return value_of(connection, query, str)
 
 
 def _merged(old: Labels, new: Labels) -> Labels:
@@ -399,23 +471,70 @@ def _merged(old: Labels, new: Labels) -> Labels:
     )
 
 
-def _by_id(connection: Connection, id_: int) -> Parcel | None:
-    row = connection.execute(select(OUTBOX).where(OUTBOX.c.id == id_)).one_or_none()
-    return None if row is None else _parcel(row)
+def _rows(connection: Connection, query: Select[Any]) -> list[dict[str, Any]]:
+    """Return rows of the outbox by their columns, of any types but for the number."""
+    # Without the types of columns: what those do not take would end the whole query.
+    plain = query.with_only_columns(
+        *(type_coerce(column, NullType()).label(column.name) for column in OUTBOX.c)
+    )
+    found = connection.execute(plain).mappings()
+    return [{str(name): value for name, value in row.items()} for row in found]
 
 
-def _parcel(row: Row[Any]) -> Parcel:
-    fields = columns_of(row)
-    run = Run(id=fields["run"], service=fields["run_service"]) if fields["run"] else None
-    error = fields["last_error"]
-    whole = {
-        **fields,
-        "run": run,
-        "provenance": msgspec.json.decode(fields["provenance"], type=Provenance),
-        "labels": msgspec.json.decode(fields["labels"], type=Labels),
-        "last_error": msgspec.json.decode(error, type=LastError) if error else None,
-    }
-    return msgspec.convert(whole, Parcel)
+def _parcel(row: Mapping[str, Any]) -> Parcel:
+    """Return a row as a parcel.
+
+    Raises:
+        ValueError: It is none.
+    """
+    try:
+        run = Run(id=row["run"], service=row["run_service"]) if row["run"] else None
+        error = row["last_error"]
+        whole = {
+            **row,
+            "each": {0: False, 1: True}[row["each"]],
+            "run": None if run is None else msgspec.structs.asdict(run),
+            "provenance": msgspec.json.decode(row["provenance"], type=Provenance),
+            "labels": msgspec.json.decode(row["labels"], type=Labels),
+            "last_error": msgspec.json.decode(error, type=LastError) if error else None,
+        }
+        return msgspec.convert(whole, Parcel)
+    except (KeyError, TypeError) as wrong:  # SQLite keeps any value in any column
+        raise ValueError(str(wrong)) from wrong
+
+
+def _remains(row: Mapping[str, Any]) -> Parcel:
+    """Return what can be read of a damaged row."""
+
+    def text(column: str) -> str:
+        return row[column] if isinstance(row[column], str) else ""
+
+    kinds = {kind.value for kind in ParcelKind}
+    return Parcel(
+        id=int(row["id"]),
+        created=text("created"),
+        target=text("target"),
+        name=text("name"),
+        digest=text("digest"),
+        kind=ParcelKind(row["kind"]) if row["kind"] in kinds else ParcelKind.PUSH,
+        each=False,
+        provenance=Provenance(time=text("created")),
+        labels=Labels(),
+        state=ParcelState.DEAD,
+        attempts=0,
+        next_try=0.0,
+    )
+
+
+def _words_of(parcel: NewParcel) -> Iterator[str | None]:
+    """Yield all the text of a parcel that the database keeps."""
+    yield from (parcel.created, parcel.target, parcel.name, parcel.digest)
+    yield from words_of(parcel.provenance, parcel.labels, parcel.run)
+
+
+def _numbers(ids: Collection[int]) -> list[int]:
+    """Return those that may be numbers of parcels; databases have an end to integers."""
+    return sorted({id_ for id_ in ids if 0 < id_ < _NO_NUMBER})
 
 
 def _text(value: object) -> str:

@@ -106,7 +106,8 @@ def decompress(data: bytes, base: bytes | None, size: int) -> bytes:
     """
     try:
         # Looked at first: nobody makes us reserve more than a piece has.
-        if size > MOST or zstandard.frame_content_size(data) != size:
+        # A frame that does not say its size has -1.
+        if not 0 <= size <= MOST or zstandard.frame_content_size(data) != size:
             raise ValueError(size)
         likeness = None if base is None else _dictionary(base)
         reader = zstandard.ZstdDecompressor(dict_data=likeness, max_window_size=_WINDOW)

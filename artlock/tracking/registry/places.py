@@ -14,6 +14,7 @@ conventions of libpq hold (PostgreSQL: "Environment Variables", "The Password Fi
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, unquote
@@ -34,6 +35,21 @@ _PARAMETERS = frozenset(
     }
 )
 """Of libpq; others are refused, ``password`` first of all."""
+_VALUES: dict[str, frozenset[str]] = {
+    "sslmode": frozenset(
+        {"disable", "allow", "prefer", "require", "verify-ca", "verify-full"}
+    ),
+    "sslnegotiation": frozenset({"postgres", "direct"}),
+    "channel_binding": frozenset({"disable", "prefer", "require"}),
+    "gssencmode": frozenset({"disable", "prefer", "require"}),
+    "load_balance_hosts": frozenset({"disable", "random"}),
+    "target_session_attrs": frozenset(
+        {"any", "read-write", "read-only", "primary", "standby", "prefer-standby"}
+    ),
+}
+"""What libpq takes; of the others all that it takes is not known here."""
+_CONTROL = re.compile(r"[\0-\x1f\x7f]")
+_LAST_PORT = 65_535
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,12 +77,21 @@ def problem_with(url: Uri) -> str | None:
         return "has something behind the name of the database"
     try:
         given = parse_qsl(query, keep_blank_values=True, strict_parsing=bool(query))
-        _hosts(url.authority)
+        hosts, _ = _hosts(url.authority)
     except ValueError:
         return "is not written as `postgresql://HOST:PORT/DATABASE?PARAMETER=VALUE`"
-    for parameter, _ in given:
-        if parameter not in _PARAMETERS:
-            return f"has a parameter that is not taken: `{parameter}`"
+    words = [
+        unquote(name),
+        unquote(url.authority),
+        *(word for pair in given for word in pair),
+    ]
+    if any(_CONTROL.search(word) for word in words):
+        return "has a control character"
+    if len({parameter for parameter, _ in given}) < len(given):
+        return "has a parameter twice"
+    for parameter, value in given:
+        if problem := _problem_with_parameter(parameter, value, with_host=bool(hosts)):
+            return problem
     if not name and "service" not in dict(given):
         return "names no database: write `postgresql://HOST/DATABASE`"
     return None
@@ -94,11 +119,37 @@ def place_of_file(path: Path) -> Place:
     return Place(url=f"sqlite:///{path}", path=path)
 
 
+def _problem_with_parameter(parameter: str, value: str, *, with_host: bool) -> str | None:
+    if parameter not in _PARAMETERS:
+        return f"has a parameter that is not taken: `{parameter}`"
+    if with_host and parameter in {"host", "port"}:
+        return f"names its server twice: before the `/`, and as `{parameter}`"
+    if parameter == "port" and not all(map(_is_port, value.split(","))):
+        return f"has a port that is none: `{value}`"
+    if parameter == "connect_timeout" and not _is_number(value):
+        return f"has a `connect_timeout` that is no number of seconds: `{value}`"
+    allowed = _VALUES.get(parameter)
+    if allowed is not None and value not in allowed:
+        return f"has `{parameter}={value}`; it may be {', '.join(sorted(allowed))}"
+    return None
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and len(text) < 10  # noqa: PLR2004 - of 32 bits
+
+
+def _is_port(text: str) -> bool:
+    """Tell whether it is a port, or empty, which stands for the usual one."""
+    return not text or (_is_number(text) and 0 < int(text) <= _LAST_PORT)
+
+
 def _problem_with_file(url: Uri) -> str | None:
     if url.authority != "":
         return "has a host: write `sqlite:///FILE` with three slashes"
     if not url.key or url.key.endswith("/"):
         return "names no file: write `sqlite:///FILE`"
+    if "\0" in url.key:
+        return "has a control character"
     if url.key.startswith((":", "~", "file:")) or "?" in url.key:
         return "is not the path of a file: write it out, without `~` and parameters"
     return None
@@ -111,7 +162,7 @@ def _hosts(authority: str) -> tuple[str, str]:
         host, colon, port = part.rpartition(":")
         if not colon or part.endswith("]"):
             host, port = part, ""
-        if port and not port.isdecimal():
+        if not _is_port(port):
             raise ValueError(port)
         hosts.append(host.removeprefix("[").removesuffix("]"))
         ports.append(port)

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from artlock.errors import RefNotFoundError, RegistrationRefusedError
+from artlock.errors import ConfigError, RefNotFoundError, RegistrationRefusedError
 from artlock.model.lock import MAX_SIZE
-from artlock.model.refs import LATEST, Ref, problem_with_registered_name
-from artlock.model.registration import Lineage, Outcome
+from artlock.model.refs import LATEST, MAX_NUMBER, Ref, problem_with_registered_name
+from artlock.model.registration import Labels, Lineage, Outcome, Provenance
 from artlock.tracking.registry.failures import OvertakenError
 from artlock.tracking.registry.outbox import Outbox
 from artlock.tracking.registry.runs import Role, record_edge, runs_of
 from artlock.tracking.registry.snapshots import (
     Snapshots,
     TextError,
-    has_snapshot,
+    is_whole,
     prepare_snapshot,
     store_snapshot,
 )
 from artlock.tracking.registry.survey import problems_of
+from artlock.tracking.registry.texts import (
+    ODD,
+    problem_with_keys,
+    problem_with_text,
+    words_of,
+)
 from artlock.tracking.registry.versions import (
     artifact_of,
     attach,
@@ -47,8 +52,6 @@ if TYPE_CHECKING:
 
 _TRIES = 5
 """How often a registration is begun anew if others write the same at that moment."""
-_ODD = re.compile(r"[\0\ud800-\udfff]")
-"""PostgreSQL has no zero character in text, and UTF-8 no half of a pair."""
 
 
 class Registry:
@@ -78,7 +81,10 @@ class Registry:
         """Register a lock; see ``Tracker.register``.
 
         A run that is given is noted as one that made the version, also where the version
-        was there.
+        was there. What is damaged of a lock that is there is stored again.
+
+        Raises:
+            IntegrityError: What is damaged cannot be mended by storing it again.
         """
         self._check(registration)
         for _ in range(_TRIES - 1):
@@ -96,9 +102,18 @@ class Registry:
             return sorted(names_with_versions(connection))
 
     def versions(self, name: str, *, limit: int | None = None) -> Sequence[TrackerVersion]:
-        """Return the versions of a name, the newest first; see ``Tracker.versions``."""
+        """Return the versions of a name, the newest first; see ``Tracker.versions``.
+
+        Raises:
+            ConfigError: ``limit`` is negative.
+        """
         ref = Ref(name=name)
-        if self._database.is_absent:
+        if limit is not None and limit < 0:
+            message = f"`{limit}` versions cannot be shown"
+            raise ConfigError(message, hint="give a number from 0 on")
+        if limit is not None:
+            limit = min(limit, MAX_NUMBER)
+        if self._database.is_absent or ODD.search(name):
             raise self._not_found(ref)
         with self._database.reading() as connection:
             artifact = self._artifact(connection, ref)
@@ -106,12 +121,13 @@ class Registry:
 
     def find(self, ref: Ref) -> TrackerVersion:
         """Return the version that a ref names; see ``Tracker.find``."""
-        if self._database.is_absent:
+        if self._database.is_absent or ODD.search(f"{ref.name}{ref.alias}"):
             raise self._not_found(ref)
         with self._database.reading() as connection:
             artifact = self._artifact(connection, ref)
             if ref.number is not None:
-                number: int | None = ref.number
+                # There is none beyond, and databases have an end to integers.
+                number = ref.number if 0 < ref.number <= MAX_NUMBER else None
             elif ref.alias in {None, LATEST}:
                 number = newest_number(connection, artifact)
             else:
@@ -142,7 +158,7 @@ class Registry:
             RefNotFoundError: There is no such version.
         """
         self._refuse_absent(version)
-        self._refuse_odd_text(run.id, run.service)
+        self._refuse_odd_text(Provenance(time=""), Labels(), run)
         with self._database.reading() as connection:
             artifact = self._known(connection, version)
             if run in runs_of(connection, artifact, version.number, Role.CONSUMED):
@@ -200,9 +216,9 @@ class Registry:
             # Again, now that nobody else can give a number.
             number = number_of_digest(connection, artifact, registration.digest)
             created = number is None
+            if prepared is not None:  # also where it is registered, and damaged
+                store_snapshot(self._database, connection, prepared)
             if number is None:
-                if prepared is not None:
-                    store_snapshot(self._database, connection, prepared)
                 number = (newest_number(connection, artifact) or 0) + 1
                 insert_version(connection, artifact, number, registration)
             attach(self._database, connection, artifact, number, registration.labels)
@@ -223,17 +239,17 @@ class Registry:
         """Do what needs no transaction.
 
         Returns:
-            The snapshot to be stored; ``None`` if it is there; the outcome if there is
-            nothing to do at all, so that nothing is written.
+            The snapshot to be stored; ``None`` if it is there and whole; the outcome if
+            there is nothing to do at all, so that nothing is written.
         """
         with self._database.reading() as connection:
+            digest = registration.digest
+            is_there = is_whole(connection, url=self.url, digest=digest)
             artifact = artifact_of(connection, registration.name)
             number = (
-                None
-                if artifact is None
-                else number_of_digest(connection, artifact, registration.digest)
+                None if artifact is None else number_of_digest(connection, artifact, digest)
             )
-            if artifact is not None and number is not None:
+            if artifact is not None and number is not None and is_there:
                 version = version_of(
                     self._database, connection, artifact, registration.name, number
                 )
@@ -247,14 +263,13 @@ class Registry:
                     )
                 ):
                     return Outcome(version=version, created=False)
-                return None
-            if has_snapshot(connection, registration.digest):
+            if is_there:
                 return None
             try:
                 return prepare_snapshot(
                     connection,
                     url=self.url,
-                    digest=registration.digest,
+                    digest=digest,
                     text=registration.text,
                     like=newest_digest(connection, registration.name),
                 )
@@ -269,24 +284,16 @@ class Registry:
         if registration.lock.size > MAX_SIZE:
             reason = "all objects together have more than 2^63 - 1 bytes"
             raise self._refused(reason)
-        provenance, labels, run = (
-            registration.provenance,
-            registration.labels,
-            registration.run,
-        )
         self._refuse_odd_text(
-            *(provenance.time, provenance.commit, provenance.remote, provenance.author),
-            *labels.aliases,
-            *labels.tags,
-            *(text for pair in labels.meta for text in pair),
-            *((run.id, run.service) if run is not None else ()),
+            registration.provenance, registration.labels, registration.run
         )
 
-    def _refuse_odd_text(self, *texts: str | None) -> None:
-        for text in texts:
-            if text is not None and _ODD.search(text):
-                reason = f"{text!a} has a zero character, or half of a surrogate pair"
-                raise self._refused(reason)
+    def _refuse_odd_text(
+        self, provenance: Provenance, labels: Labels, run: Run | None
+    ) -> None:
+        problem = problem_with_text(*words_of(provenance, labels, run))
+        if problem := problem or problem_with_keys(labels, run):
+            raise self._refused(problem)
 
     def _refused(self, reason: str) -> RegistrationRefusedError:
         return RegistrationRefusedError(
@@ -308,7 +315,7 @@ class Registry:
         return artifact
 
     def _refuse_absent(self, version: TrackerVersion) -> None:
-        if self._database.is_absent:
+        if self._database.is_absent or ODD.search(f"{version.name}{version.digest}"):
             raise self._not_found(Ref(name=version.name, number=version.number))
 
     def _not_found(self, ref: Ref, *, name_is_there: bool = False) -> RefNotFoundError:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 
 from artlock.model.registration import Run
+from artlock.tracking.registry.rows import rows_of, value_of
 from artlock.tracking.registry.tables import EDGES, RUNS
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def record_edge(
         "artifact": artifact,
         "number": number,
         "role": role.value,
-        "run": connection.execute(query).scalar_one(),
+        "run": value_of(connection, query, int),
         "time": time,
     }
     database.insert_new(connection, EDGES, [edge])
@@ -71,4 +72,5 @@ def runs_of(
         )
         .order_by(EDGES.c.id)
     )
-    return tuple(Run(id=run, service=service) for run, service in connection.execute(query))
+    found = rows_of(connection, query, tuple[str, str])
+    return tuple(Run(id=run, service=service) for run, service in found)

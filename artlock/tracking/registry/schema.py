@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from artlock.errors import LaterRegistryError, TrackingError
+from artlock.tracking.registry.failures import damaged
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -28,13 +29,19 @@ def revision_of(connection: Connection, url: str) -> str | None:
     Raises:
         LaterRegistryError: A later artlock made it; nothing was changed.
         TrackingError: It is a SQLite database of another program.
+        IntegrityError: It has what runs by itself, or stands in the place of a table.
     """
     if connection.dialect.name == "sqlite":
-        there = "select count(*), count(*) filter (where name = ?) from sqlite_master"
-        tables, ours = connection.exec_driver_sql(there, (VERSION_TABLE,)).one()
+        there = (
+            "select count(*), count(*) filter (where name = ?), count(*) filter (where type"
+            " not in ('table', 'index') or sql like 'create virtual%') from sqlite_master"
+        )
+        tables, ours, odd = connection.exec_driver_sql(there, (VERSION_TABLE,)).one()
         if tables and not ours:
             message = f"`{url}` is no registry: it is the database of another program"
             raise TrackingError(message, tracker=url, hint="choose another file")
+        if odd:  # what runs when it is read or written: no artlock made it
+            raise damaged(url, "the schema", "tables", "views, triggers or virtual tables")
     else:
         there = "select count(to_regclass(%s))"
         ours = connection.exec_driver_sql(there, (VERSION_TABLE,)).scalar()

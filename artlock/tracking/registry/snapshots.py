@@ -3,6 +3,9 @@
 Nothing is ever deleted here, so what was read before a transaction still holds in it: the
 pieces are made first, and the transaction only inserts. Whatever is read is held against
 its digests, that of each piece and that of the whole.
+
+A piece that is damaged is written anew, by itself, as soon as somebody pushes a lock that
+has it: then its true text is at hand. All versions that share it are whole again.
 """
 
 from __future__ import annotations
@@ -13,12 +16,14 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 from blake3 import blake3
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from artlock.engine.threads import each
+from artlock.errors import IntegrityError
 from artlock.model.registration import lock_digest
 from artlock.tracking.registry.failures import damaged
 from artlock.tracking.registry.pieces import MAX_DEPTH, compress, cut, decompress
+from artlock.tracking.registry.rows import rows_of, value_of
 from artlock.tracking.registry.tables import PIECES, SNAPSHOT_PIECES, SNAPSHOTS
 
 if TYPE_CHECKING:
@@ -26,7 +31,6 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Row
 
-    from artlock.errors import IntegrityError
     from artlock.tracking.registry.database import Database
 
 _AT_ONCE = 500
@@ -41,7 +45,7 @@ class TextError(ValueError):
 
 
 class NewPiece(msgspec.Struct, frozen=True, gc=False):
-    """A piece that the registry does not hold yet, as it will be stored."""
+    """A piece that the registry does not hold, or holds damaged, as it will be stored."""
 
     digest: bytes
     size: int
@@ -51,19 +55,21 @@ class NewPiece(msgspec.Struct, frozen=True, gc=False):
 
 
 class NewSnapshot(msgspec.Struct, frozen=True, kw_only=True):
-    """A lock that the registry does not hold yet.
+    """A lock that the registry does not hold yet, or not whole.
 
     Attributes:
         digest: The lock digest.
         size: Of the text, in bytes.
         pieces: ``(digest, place)`` of all pieces in their order.
         new: Those that are not there; sorted by digest, no two equal.
+        healing: Those that are there and damaged, by themselves; as ``new``.
     """
 
     digest: str
     size: int
     pieces: tuple[tuple[bytes, bytes], ...]
     new: tuple[NewPiece, ...]
+    healing: tuple[NewPiece, ...] = ()
 
 
 class _Entry(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -81,20 +87,33 @@ class _Work(msgspec.Struct, frozen=True, gc=False):
 
     digest: bytes
     text: bytes
-    base: tuple[_Entry, bytes] | None
-    root: tuple[_Entry, bytes] | None
+    base: tuple[_Entry, bytes] | None = None
+    root: tuple[_Entry, bytes] | None = None
 
 
 def has_snapshot(connection: Connection, digest: str) -> bool:
-    """Tell whether the registry holds a lock."""
+    """Tell whether the registry holds a lock; whether it can be read is not looked at."""
     query = select(SNAPSHOTS.c.id).where(SNAPSHOTS.c.digest == digest)
-    return connection.execute(query).scalar() is not None
+    return value_of(connection, query, int) is not None
+
+
+def is_whole(connection: Connection, *, url: str, digest: str) -> bool:
+    """Tell whether the registry holds a lock and can give it back; reads all of it."""
+    if not has_snapshot(connection, digest):
+        return False
+    try:
+        Snapshots(connection, url).text(digest)
+    except IntegrityError:
+        return False  # who asks has the text, and stores what is damaged again
+    return True
 
 
 def prepare_snapshot(
     connection: Connection, *, url: str, digest: str, text: bytes, like: str | None
 ) -> NewSnapshot:
     """Cut and compress a lock, before the transaction that stores it.
+
+    A piece that is there counts only if it can be read back and is the same.
 
     Args:
         connection: To look at what is there.
@@ -105,7 +124,6 @@ def prepare_snapshot(
 
     Raises:
         TextError: The text is not of the digest, or longer than 4 GiB.
-        IntegrityError: What is there, and would be needed, is damaged.
     """
     if lock_digest(text) != digest or len(text) > _MOST_TEXT:
         message = f"the text of `{digest}` has another digest, or more than 4 GiB"
@@ -113,7 +131,8 @@ def prepare_snapshot(
     cuts = [(blake3(piece.text).digest(), piece) for piece in cut(text)]
     store = Snapshots(connection, url)
     known = store.known([piece_digest for piece_digest, _ in cuts])
-    places = {} if like is None else store.places(like)
+    places = _places_like(store, like)
+    broken: set[bytes] = set()
 
     def work() -> Iterator[_Work]:
         """Read what is needed, one piece after another: ``each`` asks under a mutex."""
@@ -121,16 +140,16 @@ def prepare_snapshot(
         near = next(iter(places.values()), None)
         for piece_digest, piece in cuts:
             near = places.get(piece.place, near)
-            if piece_digest in known or piece_digest in seen:
+            if piece_digest in seen:
                 continue
             seen.add(piece_digest)
-            base = root = None
-            if near is not None:
-                chain = store.chain(near)
-                if len(chain) <= MAX_DEPTH:
-                    base = (chain[0], store.read(chain))
-                else:
-                    root = (chain[-1], store.read(chain[-1:]))
+            if piece_digest in known:
+                if not _is_same(store, known[piece_digest], piece.text):
+                    broken.add(piece_digest)
+                    # By itself: what it was built on may be what is damaged.
+                    yield _Work(piece_digest, piece.text)
+                continue
+            base, root = _likenesses(store, near)
             yield _Work(piece_digest, piece.text, base, root)
 
     new = []
@@ -139,35 +158,47 @@ def prepare_snapshot(
             raise outcome.error
         assert outcome.result is not None  # noqa: S101 - one of both, says `Outcome`
         new.append(outcome.result)
+    new.sort(key=attrgetter("digest"))
     return NewSnapshot(
         digest=digest,
         size=len(text),
         pieces=tuple((piece_digest, piece.place) for piece_digest, piece in cuts),
-        new=tuple(sorted(new, key=attrgetter("digest"))),
+        new=tuple(piece for piece in new if piece.digest not in broken),
+        healing=tuple(piece for piece in new if piece.digest in broken),
     )
 
 
 def store_snapshot(
     database: Database, connection: Connection, snapshot: NewSnapshot
 ) -> None:
-    """Store a prepared lock in the caller's transaction; it may be there by now."""
-    if has_snapshot(connection, snapshot.digest):
-        return
+    """Store a prepared lock in the caller's transaction; it may be there by now.
+
+    Raises:
+        IntegrityError: It was there and damaged, and more than its pieces is.
+    """
     # Sorted by digest: two that store the same pieces wait for each other, and not both.
     database.insert_new(
         connection, PIECES, [msgspec.structs.asdict(piece) for piece in snapshot.new]
     )
+    for piece in snapshot.healing:
+        values = msgspec.structs.asdict(piece)
+        same = PIECES.c.digest == piece.digest
+        connection.execute(update(PIECES).where(same).values(**values))
+    store = Snapshots(connection, database.url)
+    if has_snapshot(connection, snapshot.digest):
+        store.text(snapshot.digest)  # it was not whole, or another stored it just now
+        return
     row = {"digest": snapshot.digest, "size": snapshot.size}
     database.insert_new(connection, SNAPSHOTS, [row])
     query = select(SNAPSHOTS.c.id).where(SNAPSHOTS.c.digest == snapshot.digest)
-    number = connection.execute(query).scalar_one()
-    ids = Snapshots(connection, database.url).known(
-        [digest for digest, _ in snapshot.pieces]
-    )
-    rows = [
-        {"snapshot": number, "position": at, "piece": ids[digest].id, "place": place}
-        for at, (digest, place) in enumerate(snapshot.pieces)
-    ]
+    number = value_of(connection, query, int)
+    ids = store.known([digest for digest, _ in snapshot.pieces])
+    rows = []
+    for at, (digest, place) in enumerate(snapshot.pieces):
+        entry = ids.get(digest)
+        if entry is None:
+            raise damaged(database.url, _SOME_PIECE, digest.hex(), "nothing")
+        rows.append({"snapshot": number, "position": at, "piece": entry.id, "place": place})
     # Another may have stored the same lock a moment ago: then it has the same pieces.
     database.insert_new(connection, SNAPSHOT_PIECES, rows)
 
@@ -185,14 +216,16 @@ class Snapshots:
         self._url = url
         self._entries: dict[int, _Entry] = {}
 
-    def known(self, digests: Sequence[bytes]) -> Mapping[bytes, _Entry]:
-        """Return those of some pieces that are there."""
-        found = {}
+    def known(self, digests: Sequence[bytes]) -> Mapping[bytes, _Entry | None]:
+        """Return those of some pieces that are there; ``None`` for what is damaged."""
+        found: dict[bytes, _Entry | None] = {}
         for some in _batches(digests):
             query = select(*_ENTRY).where(PIECES.c.digest.in_(some))
             for row in self._connection.execute(query):
-                entry = self._entry(row)
-                found[entry.digest] = entry
+                try:
+                    found[row[1]] = self._entry(row)
+                except IntegrityError:
+                    found[row[1]] = None  # who asks has its text
         return found
 
     def places(self, digest: str) -> Mapping[bytes, int]:
@@ -203,7 +236,7 @@ class Snapshots:
             .where(SNAPSHOTS.c.digest == digest)
             .order_by(SNAPSHOT_PIECES.c.position)
         )
-        found = {place: int(piece) for place, piece in self._connection.execute(query)}
+        found = dict(rows_of(self._connection, query, tuple[bytes, int]))
         self._load(list(found.values()))
         return found
 
@@ -225,7 +258,7 @@ class Snapshots:
         """Return the bytes of the first of a chain; they have its digest."""
         query = select(PIECES.c.id, PIECES.c.data)
         query = query.where(PIECES.c.id.in_([entry.id for entry in chain]))
-        data = {found[0]: found[1] for found in self._connection.execute(query)}
+        data = dict(rows_of(self._connection, query, tuple[int, bytes]))
         text: bytes | None = None
         for entry in reversed(chain):
             try:
@@ -244,17 +277,18 @@ class Snapshots:
             IntegrityError: It is not there, or not as it was stored; never wrong text.
         """
         query = select(SNAPSHOTS.c.id, SNAPSHOTS.c.size).where(SNAPSHOTS.c.digest == digest)
-        found = self._connection.execute(query).one_or_none()
-        if found is None:
-            raise self._damaged(digest, digest, "nothing")
-        number, size = found
-        if not isinstance(size, int) or size > _MOST_TEXT:
+        found = rows_of(self._connection, query, tuple[int, int])
+        if len(found) != 1:
+            raise self._damaged(digest, digest, f"{len(found)} locks")
+        number, size = found[0]
+        if not 0 <= size <= _MOST_TEXT:
             raise self._damaged(digest, digest, f"{size} bytes")
-        rows = self._connection.execute(
+        query = (
             select(SNAPSHOT_PIECES.c.position, SNAPSHOT_PIECES.c.piece)
             .where(SNAPSHOT_PIECES.c.snapshot == number)
             .order_by(SNAPSHOT_PIECES.c.position)
-        ).all()
+        )
+        rows = rows_of(self._connection, query, tuple[int, int])
         if [position for position, _ in rows] != list(range(len(rows))):
             raise self._damaged(digest, digest, "a gap")
         pieces = [piece for _, piece in rows]
@@ -270,12 +304,13 @@ class Snapshots:
     def _load(self, pieces: Sequence[int]) -> None:
         """Learn of pieces and all that they need, in few queries."""
         wanted = [piece for piece in dict.fromkeys(pieces) if piece not in self._entries]
-        while wanted:
+        for _ in range(MAX_DEPTH + 1):  # a longer chain is none of ours, `chain` says so
+            if not wanted:
+                return
             bases = []
             for some in _batches(wanted):
                 query = select(*_ENTRY).where(PIECES.c.id.in_(some))
-                for row in self._connection.execute(query):
-                    entry = self._entry(row)
+                for entry in rows_of(self._connection, query, _Entry):
                     self._entries[entry.id] = entry
                     bases.append(entry.base)
             wanted = [
@@ -302,6 +337,42 @@ class Snapshots:
 
 
 _ENTRY = (PIECES.c.id, PIECES.c.digest, PIECES.c.size, PIECES.c.base, PIECES.c.depth)
+
+
+def _places_like(store: Snapshots, like: str | None) -> Mapping[bytes, int]:
+    """Return the pieces of a lock that may help to store another; none if it is damaged."""
+    try:
+        return {} if like is None else store.places(like)
+    except IntegrityError:
+        return {}  # it only makes things shorter, and `verify` tells of the damage
+
+
+_Likeness = tuple[_Entry, bytes]
+
+
+def _likenesses(
+    store: Snapshots, near: int | None
+) -> tuple[_Likeness | None, _Likeness | None]:
+    """Return what a piece may be stored by: its base, or the root of a chain at its end."""
+    if near is None:
+        return None, None
+    try:
+        chain = store.chain(near)
+        if len(chain) <= MAX_DEPTH:
+            return (chain[0], store.read(chain)), None
+        return None, (chain[-1], store.read(chain[-1:]))
+    except IntegrityError:
+        return None, None  # nothing new is built on damage; the piece stands by itself
+
+
+def _is_same(store: Snapshots, entry: _Entry | None, text: bytes) -> bool:
+    """Tell whether a piece that is there can be read and is what it should be."""
+    if entry is None:
+        return False
+    try:
+        return store.read(store.chain(entry.id)) == text
+    except IntegrityError:
+        return False  # it is stored again
 
 
 def _stored(work: _Work) -> NewPiece:

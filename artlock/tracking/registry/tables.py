@@ -14,8 +14,6 @@ Rows of versions, snapshots and pieces are written once and neither changed nor 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -32,9 +30,6 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
 )
-
-if TYPE_CHECKING:
-    from sqlalchemy import Row
 
 METADATA = MetaData()
 NUMBER = BigInteger().with_variant(Integer(), "sqlite")
@@ -216,9 +211,3 @@ OUTBOX = Table(
 )
 """A run that there is none of has an empty ``run``: equal texts are equal, nulls are not.
 ``provenance``, ``labels`` and ``last_error`` are JSON: nothing is looked for in them."""
-
-
-def columns_of(row: Row[Any]) -> dict[str, Any]:
-    """Return a row by the names of its columns."""
-    found = row._mapping  # noqa: SLF001 - the documented way to them
-    return {str(name): value for name, value in found.items()}

@@ -3,27 +3,23 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import TYPE_CHECKING, Any
+from itertools import pairwise
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
-from sqlalchemy import and_, func, select, update
+from sqlalchemy import Boolean, and_, func, select, type_coerce, update
+from sqlalchemy.types import NullType
 
 from artlock.model.registration import Labels, Provenance, TrackerVersion
 from artlock.model.tokens import Trust
 from artlock.tracking.registry.failures import damaged
-from artlock.tracking.registry.tables import (
-    ALIASES,
-    ARTIFACTS,
-    METAS,
-    TAGS,
-    VERSIONS,
-    columns_of,
-)
+from artlock.tracking.registry.rows import rows_of, value_of
+from artlock.tracking.registry.tables import ALIASES, ARTIFACTS, METAS, TAGS, VERSIONS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sqlalchemy import ColumnElement, Connection, Row, Table
+    from sqlalchemy import ColumnElement, Connection, Select, Table
 
     from artlock.model.registration import Registration
     from artlock.tracking.registry.database import Database
@@ -32,8 +28,7 @@ if TYPE_CHECKING:
 def artifact_of(connection: Connection, name: str) -> int | None:
     """Return the key of a name, or ``None``."""
     query = select(ARTIFACTS.c.id).where(ARTIFACTS.c.name == name)
-    found = connection.execute(query).scalar()
-    return None if found is None else int(found)
+    return value_of(connection, query, int)
 
 
 def held_artifact(database: Database, connection: Connection, name: str) -> int:
@@ -44,7 +39,10 @@ def held_artifact(database: Database, connection: Connection, name: str) -> int:
     """
     database.insert_new(connection, ARTIFACTS, [{"name": name}])
     query = select(ARTIFACTS.c.id).where(ARTIFACTS.c.name == name).with_for_update()
-    return int(connection.execute(query).scalar_one())
+    found = value_of(connection, query, int)
+    if found is None:
+        raise damaged(database.url, f"the name `{name}`", "a row", "nothing")
+    return found
 
 
 def names_with_versions(connection: Connection) -> list[str]:
@@ -52,13 +50,14 @@ def names_with_versions(connection: Connection) -> list[str]:
     query = select(ARTIFACTS.c.name).where(
         select(VERSIONS.c.number).where(VERSIONS.c.artifact == ARTIFACTS.c.id).exists()
     )
-    return list(connection.execute(query).scalars())
+    return [name for (name,) in rows_of(connection, query, tuple[str])]
 
 
 def newest_number(connection: Connection, artifact: int) -> int | None:
     """Return the number of the newest version, or ``None`` if there is none."""
     query = select(func.max(VERSIONS.c.number)).where(VERSIONS.c.artifact == artifact)
-    return connection.execute(query).scalar()
+    ((found,),) = rows_of(connection, query, tuple[int | None])
+    return found
 
 
 def newest_digest(connection: Connection, name: str) -> str | None:
@@ -70,7 +69,7 @@ def newest_digest(connection: Connection, name: str) -> str | None:
         .order_by(VERSIONS.c.number.desc())
         .limit(1)
     )
-    return connection.execute(query).scalar()
+    return value_of(connection, query, str)
 
 
 def number_of_digest(connection: Connection, artifact: int, digest: str) -> int | None:
@@ -78,7 +77,7 @@ def number_of_digest(connection: Connection, artifact: int, digest: str) -> int 
     query = select(VERSIONS.c.number).where(
         VERSIONS.c.artifact == artifact, VERSIONS.c.digest == digest
     )
-    return connection.execute(query).scalar()
+    return value_of(connection, query, int)
 
 
 def number_of_alias(connection: Connection, artifact: int, alias: str) -> int | None:
@@ -86,7 +85,7 @@ def number_of_alias(connection: Connection, artifact: int, alias: str) -> int | 
     query = select(ALIASES.c.number).where(
         ALIASES.c.artifact == artifact, ALIASES.c.alias == alias
     )
-    return connection.execute(query).scalar()
+    return value_of(connection, query, int)
 
 
 def version_of(
@@ -94,7 +93,7 @@ def version_of(
 ) -> TrackerVersion | None:
     """Return a version with its labels, or ``None`` if there is no such number."""
     found = _versions(
-        database.url, connection, artifact, name, VERSIONS.c.number == number, limit=1
+        database.url, connection, artifact, name, VERSIONS.c.number == number, limit=2
     )
     return found[0] if found else None
 
@@ -195,40 +194,48 @@ def _versions(
     limit: int | None,
 ) -> list[TrackerVersion]:
     query = (
-        select(VERSIONS)
+        # Yes and no as they are stored: any text would be a yes.
+        select(
+            *(
+                type_coerce(column, NullType())
+                if isinstance(column.type, Boolean)
+                else column
+                for column in VERSIONS.c
+            )
+        )
         .where(VERSIONS.c.artifact == artifact, which)
         .order_by(VERSIONS.c.number.desc())
         .limit(limit)
     )
-    rows = connection.execute(query).all()
+    rows = rows_of(connection, query, _Row)
     if not rows:
         return []
+    numbers = [row.number for row in rows]
+    if any(newer <= older for newer, older in pairwise(numbers)):
+        raise damaged(url, f"the versions of `{name}`", "one of each number", "two")
     # The rows are of successive numbers, so their labels are found by the ends.
-    numbers = [int(row._mapping["number"]) for row in rows]  # noqa: SLF001 - documented
     labels = _labels(connection, artifact, min(numbers), max(numbers))
-    return [
-        _version(url, row, name, labels[n]) for row, n in zip(rows, numbers, strict=True)
-    ]
+    return [_version(row, name, labels.get(row.number, Labels())) for row in rows]
 
 
 def _labels(
     connection: Connection, artifact: int, first: int, last: int
 ) -> dict[int, Labels]:
-    def found(table: Table, *columns: str) -> list[tuple[Any, ...]]:
+    def found(table: Table, *columns: str) -> Select[Any]:
         query = select(table.c.number, *(table.c[column] for column in columns))
-        query = query.where(
+        return query.where(
             table.c.artifact == artifact, table.c.number.between(first, last)
         )
-        return [tuple(row) for row in connection.execute(query)]
 
     aliases: defaultdict[int, list[str]] = defaultdict(list)
     tags: defaultdict[int, list[str]] = defaultdict(list)
     metas: defaultdict[int, list[tuple[str, str]]] = defaultdict(list)
-    for number, alias in found(ALIASES, "alias"):
+    for number, alias in rows_of(connection, found(ALIASES, "alias"), tuple[int, str]):
         aliases[number].append(alias)
-    for number, tag in found(TAGS, "tag"):
+    for number, tag in rows_of(connection, found(TAGS, "tag"), tuple[int, str]):
         tags[number].append(tag)
-    for number, key, value in found(METAS, "name", "value"):
+    query = found(METAS, "name", "value")
+    for number, key, value in rows_of(connection, query, tuple[int, str, str]):
         metas[number].append((key, value))
     return {
         number: Labels(
@@ -236,47 +243,48 @@ def _labels(
             tags=tuple(sorted(tags[number])),
             meta=tuple(sorted(metas[number])),
         )
-        for number in range(first, last + 1)
+        for number in {*aliases, *tags, *metas}
     }
 
 
-class _Columns(msgspec.Struct, frozen=True, kw_only=True):
-    """A row of versions, seen to be of the types that it should be of."""
+_Bit = bool | Annotated[int, msgspec.Meta(ge=0, le=1)]
+"""PostgreSQL has yes and no; SQLite has 1 and 0."""
 
+
+class _Row(msgspec.Struct, frozen=True, array_like=True):
+    """A row of versions, with the columns in the order of the table."""
+
+    artifact: int
     number: int
     digest: str
-    each: bool
+    each: _Bit
     parent: int | None
     objects: int
     size: int
     trust: Trust
     time: str
     git_commit: str | None
-    git_dirty: bool
+    git_dirty: _Bit
     git_remote: str | None
     author: str | None
 
 
-def _version(url: str, row: Row[Any], name: str, labels: Labels) -> TrackerVersion:
-    try:  # SQLite keeps any value in any column
-        found = msgspec.convert(columns_of(row), _Columns)
-    except msgspec.ValidationError as error:
-        raise damaged(url, f"a version of `{name}`", "its columns", str(error)) from error
+def _version(row: _Row, name: str, labels: Labels) -> TrackerVersion:
     return TrackerVersion(
         name=name,
-        number=found.number,
-        digest=found.digest,
-        each=found.each,
-        objects=found.objects,
-        size=found.size,
-        trust=found.trust,
+        number=row.number,
+        digest=row.digest,
+        each=bool(row.each),
+        objects=row.objects,
+        size=row.size,
+        trust=row.trust,
         provenance=Provenance(
-            time=found.time,
-            commit=found.git_commit,
-            dirty=found.git_dirty,
-            remote=found.git_remote,
-            author=found.author,
+            time=row.time,
+            commit=row.git_commit,
+            dirty=bool(row.git_dirty),
+            remote=row.git_remote,
+            author=row.author,
         ),
         labels=labels,
-        parent=found.parent,
+        parent=row.parent,
     )

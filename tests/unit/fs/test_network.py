@@ -31,6 +31,15 @@ def test_the_deepest_mount_says_what_a_folder_is_on(folder: str, kind: str | Non
     assert network_file_system(Path(folder), mounts=MOUNTS) == kind
 
 
+@pytest.mark.parametrize(
+    "kind",
+    ["9p", "virtiofs", "vboxsf", "prl_fs", "vmhgfs", "fuse.grpcfuse", "fuse.vmhgfs-fuse"],
+)
+def test_what_a_machine_shares_with_its_host_is_one_too(kind: str) -> None:
+    mounts = f"40 22 0:50 / /shared rw - {kind} share rw\n"
+    assert network_file_system(Path("/shared/x"), mounts=mounts) == kind
+
+
 def test_nothing_is_known_without_mounts(tmp_path: Path) -> None:
     assert network_file_system(tmp_path, mounts="") is None
     assert network_file_system(tmp_path) is None

@@ -19,6 +19,23 @@ def context_at(folder: Path, deadline_s: float = 120.0) -> TrackerContext:
     )
 
 
+@pytest.fixture(scope="session")
+def empty_file(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """Return a file of an empty registry, so that not each test makes its tables."""
+    folder = tmp_path_factory.mktemp("empty")
+    registry = open_registry(folder / "empty.db", context_at(folder))
+    with registry._database.reading():
+        pass
+    registry.close()
+    return (folder / "empty.db").read_bytes()
+
+
+@pytest.fixture
+def made(tmp_path: Path, empty_file: bytes) -> None:
+    """Put an empty registry to where ``open_sqlite`` and SQLite's URL find it."""
+    (tmp_path / "registry.db").write_bytes(empty_file)
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def registry_url(request: pytest.FixtureRequest) -> str:
     if request.param == "sqlite":

@@ -23,7 +23,6 @@ def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pieces, "LEAST", 64)
     monkeypatch.setattr(pieces, "MOST", 512)
     monkeypatch.setattr(pieces, "_HIT", 1 << 30)
-    monkeypatch.setattr(pieces, "_BLOCK", 128)
 
 
 LINES = st.lists(st.one_of(st.binary(max_size=700), st.sampled_from(rows(20))))

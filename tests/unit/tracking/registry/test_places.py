@@ -44,6 +44,10 @@ def test_a_file_is_relative_to_the_project_or_absolute(url: str, path: str) -> N
         ("postgresql://[::1]/art", {"dbname": "art", "host": "::1"}),
         ("postgresql:///art?host=/run/pg", {"dbname": "art", "host": "/run/pg"}),
         ("postgresql:///?service=team", {"service": "team"}),
+        (
+            "postgresql:///art?host=a,b&port=5432,65535",
+            {"dbname": "art", "host": "a,b", "port": "5432,65535"},
+        ),
     ],
 )
 def test_a_server_is_told_to_libpq(url: str, parameters: dict[str, str]) -> None:
@@ -70,6 +74,20 @@ def test_a_server_is_told_to_libpq(url: str, parameters: dict[str, str]) -> None
         ("postgresql:art", "is no registry"),
         ("postgresql+psycopg://db.example/art", "is no registry"),
         ("mysql://db.example/art", "is no registry"),
+        ("postgresql://db.example/ar%00t", "control character"),
+        ("postgresql://db.example/art?application_name=a%00b", "control character"),
+        ("postgresql://db.example/art?application_name=a%0Ab", "control character"),
+        ("postgresql://db.example/art?host=other", "server twice"),
+        ("postgresql://db.example/art?port=5433", "server twice"),
+        ("postgresql://db.example/art?hostaddr=127.0.0.1", "hostaddr"),
+        ("postgresql:///art?hostaddr=127.0.0.1", "hostaddr"),
+        ("postgresql://db.example:0/art", "is not written as"),
+        ("postgresql://db.example:65536/art", "is not written as"),
+        ("postgresql:///art?port=65536", "port that is none"),
+        ("postgresql:///art?host=a,b&port=5432,x", "port that is none"),
+        ("postgresql://db.example/art?sslmode=verify", "verify-full"),
+        ("postgresql://db.example/art?connect_timeout=soon", "connect_timeout"),
+        ("postgresql://db.example/art?user=a&user=b", "twice"),
     ],
 )
 def test_what_is_no_registry_is_said(url: str, reason: str, tmp_path: Path) -> None:

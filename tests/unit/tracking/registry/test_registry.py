@@ -1,5 +1,6 @@
 """What the registry adds to the contract of trackers."""
 
+import random
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from artlock.errors import RefNotFoundError, RegistrationRefusedError
+from artlock.errors import ConfigError, RefNotFoundError, RegistrationRefusedError
 from artlock.model.lock import MAX_SIZE
 from artlock.model.refs import Ref
 from artlock.model.registration import Labels, Run
@@ -111,6 +112,55 @@ def test_what_the_tables_cannot_hold_is_refused(registry: Registry) -> None:
         with pytest.raises(RegistrationRefusedError, match=reason):
             registry.register(sent)
     assert list(registry.names()) == []
+
+
+def test_numbers_beyond_all_are_not_found_and_a_negative_limit_is_refused(
+    registry: Registry,
+) -> None:
+    registry.register(registration(simple_lock()))
+    for number in (0, -1, 1 << 31, 1 << 63, 1 << 70):
+        with pytest.raises(RefNotFoundError):
+            registry.find(Ref(name="data", number=number))
+    for limit, count in ((0, 0), (1, 1), (1 << 31, 1), (1 << 70, 1)):
+        assert len(registry.versions("data", limit=limit)) == count
+    with pytest.raises(ConfigError, match="-1"):
+        registry.versions("data", limit=-1)
+
+
+@pytest.mark.parametrize("text", ["nul\0", "half \ud800"])
+def test_odd_text_is_not_found(registry: Registry, text: str) -> None:
+    version = registry.register(registration(simple_lock())).version
+    assert version is not None
+    works: tuple[Callable[[], object], ...] = (
+        lambda: registry.find(Ref(name="data", alias=text)),
+        lambda: registry.find(Ref(name=text)),
+        lambda: registry.versions(text),
+        lambda: registry.fetch(replace(version, name=text)),
+        lambda: registry.lineage(replace(version, digest=text)),
+    )
+    for work in works:
+        with pytest.raises(RefNotFoundError):
+            work()
+
+
+def test_labels_and_runs_that_are_too_long_to_be_looked_for_are_refused(
+    registry: Registry,
+) -> None:
+    long = "".join(random.Random(1).choices("abcdefghijklmnopqrstuvwxyz", k=9000))  # noqa: S311 - made-up data
+    good = registration(simple_lock())
+    version = registry.register(good).version
+    assert version is not None
+    for sent in (
+        replace(good, labels=Labels(aliases=(long,))),
+        replace(good, labels=Labels(tags=(long,))),
+        replace(good, labels=Labels(meta=((long, "x"),))),
+        replace(good, run=Run(id=long)),
+    ):
+        with pytest.raises(RegistrationRefusedError, match="longer"):
+            registry.register(sent)
+    with pytest.raises(RegistrationRefusedError, match="longer"):
+        registry.record_input(version, Run(id=long))
+    registry.register(replace(good, labels=Labels(meta=(("note", long),))))
 
 
 def test_names_differ_by_case_and_are_sorted_by_bytes(registry: Registry) -> None:

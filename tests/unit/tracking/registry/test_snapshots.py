@@ -11,11 +11,12 @@ import pytest
 from artlock.errors import IntegrityError
 from artlock.model.lock import LockedObject
 from artlock.model.refs import Ref
-from artlock.model.registration import Registration
-from artlock.tracking.registry import Registry, pieces, snapshots
-from tests.registrations import lockfile, registration, row, simple_lock, tree
+from artlock.model.registration import Labels, Registration
+from artlock.tracking.registry import NewParcel, ParcelKind, Registry, pieces, snapshots
+from tests.registrations import PROVENANCE, lockfile, registration, row, simple_lock, tree
 from tests.unit.tracking.registry.conftest import OpenRegistry
 
+pytestmark = pytest.mark.usefixtures("made")
 ROWS = 20_000
 
 
@@ -168,20 +169,131 @@ def test_the_lock_of_another_version_is_not_taken_for_it(
         assert caught.value.expected == found.digest
 
 
-def test_a_new_version_is_not_built_on_damage(
+def damage_pieces(folder: Path, statement: str) -> None:
+    with closing(sqlite3.connect(folder / "registry.db")) as there, there:
+        there.execute(statement)
+
+
+@pytest.mark.parametrize("damage", ["a byte", "a text for a number"])
+def test_a_new_version_is_not_built_on_damage_and_can_be_read(
+    tmp_path: Path, open_sqlite: Callable[[], Registry], damage: str
+) -> None:
+    history = History(500)
+    registry = open_sqlite()
+    registry.register(history.registration())
+    registry.close()
+    damage_pieces(tmp_path, STATEMENTS[damage])
+    history.change(0.1)
+    sent = history.registration()
+    registry = open_sqlite()
+    outcome = registry.register(sent)
+    assert outcome.created
+    assert outcome.version is not None
+    assert registry.fetch(outcome.version) == sent.text
+    assert len(registry.verify()) == 1  # the first is as damaged as it was
+
+
+@pytest.mark.parametrize(
+    ("damage", "name"),
+    [
+        ("a byte", "data"),
+        ("a byte", "other"),
+        ("a text for a number", "data"),
+        ("a ring", "other"),
+        ("no data", "other"),
+    ],
+)
+def test_what_is_damaged_is_mended_by_the_next_push_of_the_same(
+    tmp_path: Path, open_sqlite: Callable[[], Registry], damage: str, name: str
+) -> None:
+    sent = History(500).registration()
+    registry = open_sqlite()
+    registry.register(sent)
+    registry.close()
+    damage_pieces(tmp_path, STATEMENTS[damage])
+    registry = open_sqlite()
+    assert registry.verify() != []
+    outcome = registry.register(registration(sent.lock, name))
+    assert outcome.created == (name == "other")
+    assert outcome.version is not None
+    assert registry.fetch(outcome.version) == sent.text
+    assert registry.verify() == []
+
+
+@pytest.mark.parametrize(
+    ("registry_url", "damage"),
+    [("sqlite", "a byte"), ("sqlite", "a wrong base"), ("postgresql", "a wrong base")],
+    indirect=["registry_url"],
+)
+def test_a_piece_that_a_new_lock_shares_is_read_before_it_counts(
+    registry: Registry, monkeypatch: pytest.MonkeyPatch, damage: str
+) -> None:
+    monkeypatch.setattr(pieces, "LEAST", 500)
+    monkeypatch.setattr(pieces, "MOST", 4000)
+    monkeypatch.setattr(pieces, "_HIT", 1 << 29)
+    history = History(200)
+    sent = []
+    for _ in range(3):
+        sent.append(history.registration())
+        registry.register(sent[-1])
+        history.change(0.03)
+    statement = (
+        "update artlock_pieces set data = base.data from artlock_pieces as base"
+        " where artlock_pieces.base = base.id"
+        if damage == "a wrong base"
+        else "update artlock_pieces set data = (select data from artlock_pieces limit 1)"
+    )
+    with registry._database.writing() as connection:
+        connection.exec_driver_sql(statement)
+    last = history.registration()
+    outcome = registry.register(last)
+    assert outcome.created
+    assert outcome.version is not None
+    assert registry.fetch(outcome.version) == last.text
+    # The others are mended by their own texts, all pieces of theirs.
+    for one in sent:
+        assert not registry.register(one).created
+    assert registry.verify() == []
+
+
+def test_damage_that_storing_again_does_not_mend_is_said(
+    tmp_path: Path, open_sqlite: Callable[[], Registry]
+) -> None:
+    sent = History(500).registration()
+    registry = open_sqlite()
+    registry.register(sent)
+    registry.close()
+    damage_pieces(tmp_path, STATEMENTS["a gap"])
+    registry = open_sqlite()
+    for name in ("data", "other"):
+        with pytest.raises(IntegrityError):
+            registry.register(registration(sent.lock, name))
+    assert list(registry.names()) == ["data"]
+
+
+def test_an_outbox_takes_a_lock_that_is_like_a_damaged_one(
     tmp_path: Path, open_sqlite: Callable[[], Registry]
 ) -> None:
     history = History(500)
     registry = open_sqlite()
     registry.register(history.registration())
     registry.close()
-    with closing(sqlite3.connect(tmp_path / "registry.db")) as there, there:
-        there.execute(STATEMENTS["a byte"])
+    damage_pieces(tmp_path, STATEMENTS["a byte"])
     history.change(0.1)
-    registry = open_sqlite()
-    with pytest.raises(IntegrityError):
-        registry.register(history.registration())
-    assert len(registry.versions("data")) == 1
+    sent = history.registration()
+    new = NewParcel(
+        created=PROVENANCE.time,
+        target="comet://team/vision",
+        kind=ParcelKind.PUSH,
+        name="data",
+        digest=sent.digest,
+        each=False,
+        provenance=PROVENANCE,
+        labels=Labels(),
+    )
+    outbox = open_sqlite().outbox
+    outbox.add([new], {sent.digest: sent.text})
+    assert outbox.text(sent.digest) == sent.text
 
 
 def test_two_that_store_the_same_pieces_at_once_store_them_once(

@@ -8,6 +8,9 @@ import pytest
 from artlock.model.registration import Labels
 from artlock.tracking.registry import Registry
 from tests.registrations import registration, simple_lock
+from tests.unit.tracking.registry.test_outbox import parcel
+
+pytestmark = pytest.mark.usefixtures("made")
 
 
 @pytest.mark.parametrize(
@@ -20,6 +23,9 @@ from tests.registrations import registration, simple_lock
         ("delete from artlock_snapshots where id = 2", "is registered, but not there"),
         ("delete from artlock_pieces where id = 1", "cannot be read"),
         ("update artlock_pieces set data = x'28b52ffd' where id = 1", "cannot be read"),
+        ("update artlock_outbox set digest = 'blake3:0'", "is in the outbox, but not"),
+        ("update artlock_outbox set labels = '{'", "of the outbox cannot be read"),
+        ("update artlock_artifacts set name = x'00'", "a row is"),
     ],
 )
 def test_what_is_not_as_it_should_be_is_said(
@@ -29,6 +35,7 @@ def test_what_is_not_as_it_should_be_is_said(
     for version in ("v-1", "v-2", "v-3"):
         labels = Labels(aliases=("prod",))
         registry.register(registration(simple_lock(version), labels=labels))
+    registry.outbox.add([parcel("v-1")], {})
     assert list(registry.verify()) == []
     registry.close()
     with closing(sqlite3.connect(tmp_path / "registry.db")) as there, there:
