@@ -28,7 +28,12 @@ from artlock.model.refs import Ref
 from artlock.model.registration import Labels, Registration, lock_digest
 from artlock.model.secrets import redact, secrets_of
 from artlock.model.uri import Uri
-from artlock.tracking.registry import LastError, ParcelKind, ParcelState
+from artlock.tracking.registry import (
+    LONGEST_WAIT_S,
+    LastError,
+    ParcelKind,
+    ParcelState,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -45,7 +50,6 @@ _PATIENCE_S = 60.0
 """How long one push waits for another that sends to the same tracker at this moment."""
 _LOOK_AGAIN_S = 0.2
 _FIRST_WAIT_S = 30.0
-_LONGEST_WAIT_S = 3600.0
 _DEFECT = LastError(code="internal-error", message="a defect in artlock")
 _OF_THE_TRACKER = (TrackerUnavailableError, TrackerDeniedError, ConfigError)
 """What whatever else is sent to the same tracker would fail of, too."""
@@ -147,7 +151,8 @@ class Sender:
             Exception: A defect in an adapter, after all else was sent.
         """
         self._free_abandoned()
-        while True:
+        wants = True
+        while wants:
             parcel = self._outbox.claim(
                 now_s=time.time(),
                 lease_s=_LEASE_S,
@@ -158,10 +163,12 @@ class Sender:
             )
             if parcel is not None:
                 yield self._sent(parcel)
-            elif targets is None or not self._others_send(targets):
-                break
-            else:
+            elif self._free_abandoned():
+                pass  # whoever held back the rest was killed meanwhile
+            elif targets is not None and self._others_send(targets):
                 time.sleep(_LOOK_AGAIN_S)
+            else:
+                wants = False
         if self._defects:
             raise self._defects.pop()
 
@@ -183,11 +190,18 @@ class Sender:
             targets = frozenset(parcel.target for parcel in self._outbox.waiting())
         return targets - self._failed
 
-    def _free_abandoned(self) -> None:
-        """Give back what a process had that has ended, before its lease does."""
+    def _free_abandoned(self) -> bool:
+        """Give back what a process had that has ended, before its lease does.
+
+        Returns:
+            Whether there was any.
+        """
+        freed = False
         for parcel in self._outbox.waiting():
             if parcel.state is ParcelState.SENDING and _is_gone(parcel.owner):
-                self._outbox.postpone(parcel, error=_INTERRUPTED, next_try_s=0.0)
+                is_free = self._outbox.postpone(parcel, error=_INTERRUPTED, next_try_s=0.0)
+                freed = freed or is_free
+        return freed
 
     def _sent(self, parcel: Parcel) -> Delivery:
         try:
@@ -375,5 +389,5 @@ def _started(pid: int) -> str:
 
 def _wait_s(attempts: int) -> float:
     """Return how long to wait after so many attempts: longer each time, never alike."""
-    wait = min(_FIRST_WAIT_S * 2.0 ** min(attempts, 10), _LONGEST_WAIT_S)
+    wait = min(_FIRST_WAIT_S * 2.0 ** min(attempts, 10), LONGEST_WAIT_S)
     return wait * random.uniform(0.75, 1.0)  # noqa: S311 - spreads load, hides nothing

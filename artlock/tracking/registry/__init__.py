@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from artlock.errors import ConfigError
 from artlock.tracking.registry.database import Database
-from artlock.tracking.registry.outbox import Outbox
+from artlock.tracking.registry.outbox import LONGEST_WAIT_S, Outbox
 from artlock.tracking.registry.parcels import (
     LastError,
     NewParcel,
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from artlock.tracking.base import TrackerContext
 
 __all__ = [
+    "LONGEST_WAIT_S",
     "LastError",
     "NewParcel",
     "Outbox",

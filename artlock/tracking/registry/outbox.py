@@ -334,8 +334,10 @@ class Outbox:
         except ValueError:  # it is written anew: all that it should be is at hand
             connection.execute(update(OUTBOX).where(OUTBOX.c.id == id_).values(**fresh))
             there = _parcel(_rows(connection, query)[0])
-        if there.state is ParcelState.DONE:
-            labels = parcel.labels  # the old ones arrived, and may have moved on since
+        if there.state in {ParcelState.DONE, ParcelState.DEAD}:
+            # The old ones arrived, and may have moved on since; or it was for them that
+            # it was refused.
+            labels = parcel.labels
         else:
             labels = _merged(there.labels, parcel.labels)
         is_sending = there.state is ParcelState.SENDING

@@ -1,6 +1,7 @@
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -100,6 +101,11 @@ def queue(
     )
     outbox.add([parcel], {one.digest: one.text})
     return one.digest
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    process.kill()
+    process.wait()
 
 
 def states(deliveries: list[Delivery]) -> list[tuple[str, State]]:
@@ -208,6 +214,18 @@ def test_what_is_refused_lets_the_next_one_pass(
     ]
 
 
+def test_labels_that_were_refused_do_not_spoil_the_next_push(
+    sender: Sender, outbox: Outbox, trackers: _Trackers
+) -> None:
+    queue(outbox, simple_lock(), labels=Labels(tags=("too.odd",)))
+    trackers.by_url[ONE].failures = [REFUSED]
+    list(sender.send(early=True))
+    queue(outbox, simple_lock(), labels=Labels(tags=("good",)))
+    (delivery,) = new_sender(outbox, trackers).send(early=True)
+    assert delivery.version is not None
+    assert delivery.version.labels.tags == ("good",)
+
+
 def test_no_secret_is_remembered(
     sender: Sender, outbox: Outbox, trackers: _Trackers
 ) -> None:
@@ -287,6 +305,26 @@ def test_what_somebody_sends_at_this_moment_is_left_to_them(
     queue(outbox, simple_lock("v-2"))
     assert outbox.claim(now_s=time.time(), lease_s=600.0, owner=owner) is not None
     assert list(sender.send(early=True)) == []
+
+
+def test_what_a_push_had_that_is_killed_meanwhile_holds_back_nobody(
+    sender: Sender, outbox: Outbox
+) -> None:
+    for version in ("v-1", "v-2"):
+        queue(outbox, simple_lock(version))
+    other = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    try:
+        owner = f"{sending._machine()} {other.pid} {sending._started(other.pid)} x"
+        parcel = outbox.claim(now_s=time.time(), lease_s=3600.0, owner=owner)
+        assert parcel is not None
+        killer = threading.Timer(0.3, end, [other])
+        killer.start()
+        sent = list(sender.send(frozenset({ONE}), early=True))
+        killer.join()
+    finally:
+        other.kill()
+        other.wait()
+    assert states(sent) == [("one", State.CREATED)] * 2
 
 
 def test_an_input_is_recorded(sender: Sender, outbox: Outbox, trackers: _Trackers) -> None:
