@@ -68,8 +68,10 @@ def translate(
     status = _status_of(error)
     if status in _REFUSED and _is_page(error, whole):
         message = f"`{tracker}` answered what is not W&B's ({status}): {text}"
-        hint = "is there a proxy before it, or is `WANDB_BASE_URL` another server's?"
-        return TrackerUnavailableError(message, tracker=tracker, status=status, hint=hint)
+        page_hint = "is there a proxy before it, or is `WANDB_BASE_URL` another server's?"
+        return TrackerUnavailableError(
+            message, tracker=tracker, status=status, hint=page_hint
+        )
     kind, words, hint = _kind(error, status, text, sending=sending)
     answered = f" ({status})" if status is not None else ""
     message = f"`{tracker}` {words}{answered}: {text}"
