@@ -100,7 +100,8 @@ def mlflow_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
         make_database,
     )
 
-    file = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
+    # At a path that libraries would take for something else, and not there yet.
+    file = tmp_path_factory.mktemp("mlflow") / "%41 #1?" / "mlflow.db"
     make_database(file, "mlflow+sqlite:///mlflow.db/x")
     return file
 

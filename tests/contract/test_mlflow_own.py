@@ -30,7 +30,7 @@ from artlock.errors import (
 from artlock.model.refs import Ref
 from artlock.model.registration import Labels, Run
 from artlock.model.uri import Uri
-from artlock.tracking.base import TrackerContext
+from artlock.tracking.base import Tracker, TrackerContext
 from artlock.tracking.mlflow import datasets
 from artlock.tracking.mlflow.tags import tags_of
 from artlock.tracking.registry import open_registry
@@ -613,20 +613,34 @@ def test_a_question_makes_no_database(tmp_path: Path) -> None:
     assert not (tmp_path / "deep").exists()
 
 
-def test_processes_make_one_database_and_number_without_a_gap(tmp_path: Path) -> None:
-    place = MlflowPlace(store=f"sqlite:///{tmp_path}/%41 #1/mlflow.db", base=tmp_path)
-    versions = ["a", "b"]
-    pushers = [_pusher(place, order) for order in (versions, versions[::-1])]
-    outputs = [pusher.communicate(timeout=120)[0].split() for pusher in pushers]
-    assert [pusher.returncode for pusher in pushers] == [0, 0]
-    numbered = [dict(zip(o[::2], o[1::2], strict=True)) for o in outputs]
-    assert numbered[0] == numbered[1]
-    assert sorted(numbered[0].values()) == ["1", "2"]
-    assert len(pushes(place)) == 2
-    (folder,) = tmp_path.iterdir()  # and none that MLflow takes for it
-    assert folder.name == "%41 #1"
+def test_two_processes_number_without_a_gap(mlflow_database: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "%41 #1"
+    folder.mkdir()
+    shutil.copyfile(mlflow_database, folder / "mlflow.db")
+    place = MlflowPlace(store=f"sqlite:///{folder}/mlflow.db", base=tmp_path)
+    versions = ["a", "b", "c", "d"]
+    pusher = _pusher(place, versions)
+    with place.open() as tracker:
+        while not has_begun(tracker):
+            assert pusher.poll() is None
+            time.sleep(0.01)
+        ours = {
+            v: version_in(tracker.register(registration(simple_lock(v)))).number
+            for v in reversed(versions)
+        }
+    told = pusher.communicate(timeout=120)[0].split()
+    assert pusher.returncode == 0
+    theirs = {v: int(n) for v, n in zip(told[::2], told[1::2], strict=True)}
+    assert theirs == ours
+    assert sorted(ours.values()) == [1, 2, 3, 4]
+    assert len(pushes(place)) == 4
     left = sorted(path.name for path in folder.iterdir())
     assert left == ["mlflow-artifacts", "mlflow.db"]
+    assert list(tmp_path.iterdir()) == [folder]
+
+
+def has_begun(tracker: Tracker) -> bool:
+    return list(tracker.names()) == ["data"]
 
 
 def test_a_killed_push_leaves_nothing_half(

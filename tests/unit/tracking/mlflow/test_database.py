@@ -27,6 +27,7 @@ def test_a_database_is_one_of_mlflow_with_its_files_beside(mlflow_database: Path
     folder = mlflow_database.parent
     assert place == f"{(folder / 'mlflow-artifacts').as_uri()}/0"
     assert list(folder.iterdir()) == [mlflow_database]
+    assert list(folder.parent.iterdir()) == [folder]  # and none of a name half understood
     refuse_others(mlflow_database, URL)
 
 
