@@ -96,7 +96,16 @@ class _Project:
 
 
 class WandbServer(RecordingServer):
-    """A threaded stand-in on loopback; it answers within its ``with`` block."""
+    """A threaded stand-in on loopback; it answers within its ``with`` block.
+
+    Attributes:
+        shows_pending: Whether a version has its number and its aliases, and is shown to
+            whoever asks by them, before it is committed; W&B's documentation says neither.
+        operations: Names and variables of what GraphQL was asked.
+        bodies: Of all requests.
+        entities: Those that are there.
+
+    """
 
     def __init__(self) -> None:
         """Describe a server without projects, whose one key is ``API_KEY``."""
@@ -107,6 +116,7 @@ class WandbServer(RecordingServer):
         self._stored: dict[str, bytes] = {}
         self._failures: list[Failure] = []
         self._gathering: tuple[str, threading.Barrier] | None = None
+        self.shows_pending = False
         self.operations: list[tuple[str, Mapping[str, Value]]] = []
         self.bodies: list[bytes] = []
         self.entities = {"team"}
@@ -391,7 +401,8 @@ class WandbServer(RecordingServer):
 
     def _membership(self, project: _Project, name: str) -> _Node | None:
         version = _named(project, name)
-        if version is None or version.state != "COMMITTED":
+        is_shown = version and (version.state == "COMMITTED" or self.shows_pending)
+        if version is None or not is_shown:
             return None
         return {
             "__typename": "ArtifactCollectionMembership",
@@ -521,6 +532,9 @@ class WandbServer(RecordingServer):
                 created_by=given.get("runName") or "",
                 aliases_when_done=aliases,
             )
+            if self.shows_pending:
+                version.index = len(collection.versions)
+                collection.aliases |= dict.fromkeys([*aliases, _LATEST], version)
             collection.versions.append(version)
             self._artifacts[version.id] = version
         else:
@@ -575,7 +589,8 @@ class WandbServer(RecordingServer):
                 message = "the manifest was not uploaded"
                 raise GraphQLError(message)
             version.state = "COMMITTED"
-            version.index = len(_finished(collection)) - 1
+            if version.index is None:
+                version.index = len(_finished(collection)) - 1
             for alias in [*version.aliases_when_done, _LATEST]:
                 collection.aliases[alias] = version
         return {"artifact": self._version_node(version)}
@@ -660,8 +675,8 @@ def _named(project: _Project, name: str) -> _Artifact | None:
     collection = project.collections.get(name)
     if collection is None:
         return None
-    for version in _finished(collection):
-        if wanted == f"v{version.index}":
+    for version in collection.versions:
+        if version.index is not None and wanted == f"v{version.index}":
             return version
     return collection.aliases.get(wanted or _LATEST)
 

@@ -85,22 +85,23 @@ def fake_gcs() -> Iterator[FakeGCS]:
 
 
 @pytest.fixture(scope="session")
-def mlflow_server() -> Iterator[MlflowServer]:
+def mlflow_server(mlflow_database: Path) -> Iterator[MlflowServer]:
     """Yield a tracking server; a test takes an experiment of its own."""
     if not MlflowServer.is_installed():
         pytest.skip("`make mlflow` would install the server")
-    with MlflowServer() as server:
+    with MlflowServer(mlflow_database) as server:
         yield server
 
 
 @pytest.fixture(scope="session")
 def mlflow_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return an empty database of MLflow's; a test takes a copy."""
-    from artlock.tracking.mlflow.session import (  # noqa: PLC0415 - MLflow takes 2 s
+    from artlock.tracking.mlflow.database import (  # noqa: PLC0415 - MLflow takes 2 s
         make_database,
     )
 
-    file = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
+    # At a path that libraries would take for something else, and not there yet.
+    file = tmp_path_factory.mktemp("mlflow") / "%41 #1?" / "mlflow.db"
     make_database(file, "mlflow+sqlite:///mlflow.db/x")
     return file
 

@@ -53,6 +53,8 @@ _HEADER = re.compile(
 )
 """Behind a dot it is the name of a setting, as in ``headers.Cookie: is a credential``."""
 _BEARER = re.compile(r"\b(Bearer\s{1,4})[\w.~+/=-]{16,}")
+_BASIC = re.compile(r"\b(Basic\s{1,4})(?:[A-Za-z0-9+/]{16,}={0,2}|[A-Za-z0-9+/]{2,}={1,2})")
+"""User and password in base64; a mere word behind ``Basic`` is shorter, or not padded."""
 _SECRET_NAME = re.compile(
     r"TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE|API_?KEY|ACCESS_?KEY|PRIVATE_?KEY|CREDENTIAL"
     r"|COOKIE|BEARER|JWT|(?:^|_)(?:AUTH|AUTHORIZATION|PASS|PWD|PAT|SIG|SIGNATURE|SAS)$",
@@ -95,6 +97,7 @@ def redact(text: str, secrets: Iterable[str] = ()) -> str:
     text = _ODD_PASSWORD.sub(rf"\1{HIDDEN}@", text)
     text = _HEADER.sub(rf"\1\2{HIDDEN}", text)
     text = _BEARER.sub(rf"\1{HIDDEN}", text)
+    text = _BASIC.sub(rf"\1{HIDDEN}", text)
     text = _IN_PARAMETER.sub(_without_value, text)
     text = _PARAMETER.sub(_without_value, text)
     return _FIELD.sub(_without_field, text)

@@ -13,6 +13,7 @@ from artlock.model.registration import Run
 from artlock.model.uri import Uri
 from artlock.tracking.base import Tracker, TrackerContext
 from artlock.tracking.mlflow import open_tracker
+from artlock.tracking.mlflow.database import opening, uri_of
 from artlock.tracking.mlflow.settings import quiet
 
 
@@ -60,7 +61,13 @@ class MlflowPlace:
     def client(self) -> Iterator[MlflowClient]:
         """Lend MLflow's own client, as somebody who looks at the runs has it."""
         with quiet({}):
-            yield MlflowClient(self.store)
+            name = self.store.removeprefix("sqlite:///")
+            if name == self.store:
+                yield MlflowClient(self.store)
+                return
+            with opening(Path(name)):
+                client = MlflowClient(uri_of(Path(name)))
+            yield client
 
     def run(self, name: str) -> Run:
         """Make a run in an experiment of its own, as a training has it."""

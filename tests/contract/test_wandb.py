@@ -1,5 +1,7 @@
 """W&B, through its real client: against a stand-in for its server, and offline."""
 
+import base64
+import json
 import os
 import socket
 import subprocess
@@ -16,6 +18,7 @@ import pytest
 
 from artlock.errors import (
     ConfigError,
+    RefNotFoundError,
     RegistrationRefusedError,
     TrackerDeniedError,
     TrackerUnavailableError,
@@ -24,7 +27,7 @@ from artlock.errors import (
 from artlock.model.refs import Ref
 from artlock.model.registration import Labels, Outcome, Registration, Run
 from artlock.model.tokens import Tokens
-from artlock.tracking.wandb import open_tracker
+from artlock.tracking.wandb import online, open_tracker
 from artlock.tracking.wandb.artifact import build
 from testbed.seaweedfs import SeaweedFS
 from testbed.wandb import API_KEY, Failure, WandbServer
@@ -40,6 +43,9 @@ from tests.registrations import (
 )
 
 OTHER_KEY = "0123456789" * 4
+SENT = base64.b64encode(f"api:{API_KEY}".encode()).decode()
+BASIC = f"Basic {SENT}"
+PAGE = b"<html>broken</html>"
 
 
 @pytest.fixture
@@ -150,6 +156,14 @@ class TestOverTheWire:
         netrc.write_text(f"machine {host} login user password {API_KEY}\n")
         netrc.chmod(0o600)
         tracker = place.tracker(WANDB_API_KEY="")
+        text = f"Authorization was {BASIC}, {SENT} or {API_KEY}"
+        place.server.fail(Failure(status=404, body=text.encode()))
+        with pytest.raises(TrackingError) as caught:
+            tracker.register(registration(simple_lock()))
+        shown = f"{caught.value}{caught.value.facts()}"
+        assert "Authorization" in shown
+        assert not [secret for secret in (API_KEY, SENT) if secret[:12] in shown]
+        place.server.heal()
         assert tracker.register(registration(simple_lock())).created
 
     def test_a_second_push_writes_nothing(self, place: WandbPlace) -> None:
@@ -185,37 +199,63 @@ class TestOverTheWire:
             with pytest.raises(RegistrationRefusedError):
                 tracker.record_input(version, Run(id="a/b"))
 
-    @pytest.mark.parametrize(
-        ("operation", "status", "kind"),
-        [
-            ("", 401, TrackerDeniedError),
-            ("CreateArtifact", 403, TrackerDeniedError),
-            ("CreateArtifact", 409, TrackerUnavailableError),
-            ("CreateArtifact", 413, RegistrationRefusedError),
-            ("", 429, TrackerUnavailableError),
-            ("CommitArtifact", 500, TrackerUnavailableError),
-            ("CreateArtifact", 200, TrackerUnavailableError),
-            ("upload", 403, TrackerUnavailableError),
-        ],
-    )
-    def test_a_failure_is_told_and_the_next_push_finishes(
-        self, place: WandbPlace, operation: str, status: int, kind: type[TrackingError]
-    ) -> None:
-        place.server.fail(Failure(operation=operation, status=status))
-        with place.open() as tracker:
-            with pytest.raises(kind) as caught:
+    def test_failures_are_told_and_the_next_push_finishes(self, place: WandbPlace) -> None:
+        text = json.dumps({"errors": [{"message": f"was {BASIC} or {SENT} or {API_KEY}"}]})
+        told = text.encode()
+        for operation, status, body, kind in (
+            ("", 401, told, TrackerDeniedError),
+            ("", 400, told, TrackingError),
+            ("", 400, PAGE, TrackerUnavailableError),
+            ("", 429, PAGE, TrackerUnavailableError),
+            ("ArtifactMembershipByName", 422, told, TrackingError),
+            ("CreateArtifact", 403, told, TrackerDeniedError),
+            ("CreateArtifact", 409, told, TrackerUnavailableError),
+            ("CreateArtifact", 413, told, RegistrationRefusedError),
+            ("CreateArtifact", 413, PAGE, TrackerUnavailableError),
+            ("CreateArtifact", 200, PAGE, TrackerUnavailableError),
+            ("upload", 403, PAGE, TrackerUnavailableError),
+            ("CommitArtifact", 500, told, TrackerUnavailableError),
+        ):
+            failure = Failure(operation=operation, status=status, body=body)
+            place.server.fail(failure)
+            with place.open() as tracker, pytest.raises(TrackingError) as caught:
                 tracker.register(registration(simple_lock()))
-            assert type(caught.value) is kind
-            assert API_KEY not in f"{caught.value}{caught.value.facts()}"
+            assert type(caught.value) is kind, (failure, caught.value)
+            shown = f"{caught.value}{caught.value.facts()}"
+            assert not [secret for secret in (API_KEY, SENT) if secret[:12] in shown]
             assert services() == []
             place.server.heal()
+        with place.open() as tracker:
             outcome = tracker.register(registration(simple_lock()))
         assert outcome.created
         assert version_in(outcome).number == 1
 
+    def test_a_link_that_is_too_old_or_too_long_is_told(
+        self, place: WandbPlace, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        with place.open() as tracker:
+            version = version_in(tracker.register(registration(simple_lock())))
+            place.server.fail(Failure(operation="download", status=403))
+            with pytest.raises(TrackerUnavailableError, match="link to the lockfile"):
+                tracker.fetch(version)
+            place.server.heal()
+            monkeypatch.setattr(online, "_MAX_LOCKFILE", 100)  # of a gibibyte
+            with pytest.raises(TrackingError, match="without an end"):
+                tracker.fetch(version)
+
+    def test_a_server_that_is_no_url_is_an_error_of_the_settings(
+        self, place: WandbPlace
+    ) -> None:
+        for url in ("wandb.internal", "ftp://host", f"http://user:{API_KEY}@"):
+            with pytest.raises(ConfigError, match="is not valid") as caught:
+                place.tracker(WANDB_BASE_URL=url).find(Ref(name="data"))
+            assert API_KEY[:12] not in str(caught.value)
+            assert "WANDB_BASE_URL" in str(caught.value.hint)
+
     def test_a_push_that_was_killed_is_finished_by_the_next(
         self, place: WandbPlace
     ) -> None:
+        place.server.shows_pending = True
         place.server.fail(Failure(operation="CommitArtifact", seconds=30, times=1))
         work = (place.server.endpoint, place.folder, registration(simple_lock()))
         process = get_context("spawn").Process(target=push, args=work)
@@ -226,8 +266,12 @@ class TestOverTheWire:
         process.kill()
         process.join()
         with place.open() as tracker:
+            for ref in ("data", "data:v1"):
+                with pytest.raises(RefNotFoundError):
+                    tracker.find(Ref.parse(ref))
+            assert list(tracker.names()) == []
             outcome = tracker.register(registration(simple_lock()))
-            assert [v.number for v in tracker.versions("data")] == [1]
+            assert [v.number for v in tracker.versions("data")] == [2]
         assert outcome.created
 
     def test_a_wrong_or_missing_key_is_denied_and_not_told(self, place: WandbPlace) -> None:
@@ -311,6 +355,7 @@ class TestOffline:
         tracker.register(registration(simple_lock("v-2")))
         tracker.register(registration(simple_lock(), "other"))
         assert len(list((place.folder / "wandb").glob("offline-run-*"))) == 3
+        assert (place.folder / "wandb" / ".gitignore").read_text() == "*\n"
         assert services() == []
 
     def test_a_run_that_was_cut_short_is_written_again(self, place: WandbPlace) -> None:
@@ -344,12 +389,14 @@ class TestOffline:
         self, place: WandbPlace, tmp_path: Path
     ) -> None:
         runs, data = tmp_path / "runs here", tmp_path / "data"
+        (runs / "wandb").mkdir(parents=True)
         tracker = place.tracker(
             WANDB_MODE="offline", WANDB_DIR=str(runs), WANDB_DATA_DIR=str(data)
         )
         outcome = tracker.register(registration(lockfile(tree("val", row("a.txt")))))
         assert f"'{runs}/wandb/offline-run-" in outcome.queued
         assert [p for p in (data / "artifacts" / "staging").rglob("*") if p.is_file()]
+        assert not (runs / "wandb" / ".gitignore").exists()  # the folder is the user's
 
 
 def services() -> list[int]:

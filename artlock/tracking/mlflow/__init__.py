@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from artlock.errors import ConfigError
+from artlock.errors import ConfigError, TrackerUnavailableError
 from artlock.tracking.mlflow.address import Address
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ def open_tracker(url: Uri, context: TrackerContext) -> Tracker:
 
     Raises:
         ConfigError: MLflow's client is not installed, or ``url`` is no such address.
+        TrackerUnavailableError: Another thread uses it, and for longer than the deadline.
     """
     try:
         address = Address.parse(url)
@@ -46,11 +47,14 @@ def open_tracker(url: Uri, context: TrackerContext) -> Tracker:
     from artlock.tracking.mlflow.settings import quiet  # noqa: PLC0415 - with its user
 
     # Where it would send what it learns of its users is decided when it is imported.
-    with quiet(context.environ):
-        try:
+    try:
+        with quiet(context.environ, timeout_s=context.deadline_s):
             from artlock.tracking.mlflow.tracker import MlflowTracker  # noqa: PLC0415 - 2 s
-        except ImportError as error:
-            message = f"MLflow's client cannot be loaded: {error}"
-            hint = "install it: `pip install 'artlock[mlflow]'`"
-            raise ConfigError(message, hint=hint) from error
+    except ImportError as error:
+        message = f"MLflow's client cannot be loaded: {error}"
+        hint = "install it: `pip install 'artlock[mlflow]'`"
+        raise ConfigError(message, hint=hint) from error
+    except TimeoutError as error:
+        message = f"`{url}` has to wait: {error}"
+        raise TrackerUnavailableError(message, tracker=str(url)) from error
     return MlflowTracker(address, context)

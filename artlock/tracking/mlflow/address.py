@@ -25,7 +25,8 @@ class Address(msgspec.Struct, frozen=True, kw_only=True):
         url: As a person wrote it; has no credentials.
         server: The base of the server's URLs, without a slash at the end; empty for a
             file.
-        file: Path of the SQLite file, relative or absolute; empty for a server.
+        file: Path of the SQLite file, relative or absolute, as it stands in the URL: a
+            folder called ``%41`` is written so; empty for a server.
         experiment: Its name, decoded.
     """
 
@@ -36,7 +37,7 @@ class Address(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def parse(cls, url: Uri) -> Self:
-        """Read a tracker's URL.
+        """Read a tracker's URL; of a file only the experiment is percent-encoded.
 
         Raises:
             ValueError: It is none of MLflow's; the message says why.
@@ -47,10 +48,11 @@ class Address(msgspec.Struct, frozen=True, kw_only=True):
         if url.authority is None:
             message = f"write `{url.scheme}://` with two slashes"
             raise ValueError(message)
-        if "?" in url.key or "#" in url.key:
+        is_file = url.scheme == "mlflow+sqlite"
+        store, _, name = url.key.rpartition("/")
+        if {"?", "#"} & set(name if is_file else url.key):
             message = "a `?` or `#` in the name of an experiment is written `%3F`, `%23`"
             raise ValueError(message)
-        store, _, name = url.key.rpartition("/")
         experiment = _decoded(name)
         if not experiment.strip():
             message = "the name of the experiment is missing at its end"
@@ -58,7 +60,7 @@ class Address(msgspec.Struct, frozen=True, kw_only=True):
         if len(experiment) > MAX_EXPERIMENT:
             message = f"the name of an experiment has at most {MAX_EXPERIMENT} characters"
             raise ValueError(message)
-        if url.scheme == "mlflow+sqlite":
+        if is_file:
             return cls(
                 url=str(url), server="", file=_file(url, store), experiment=experiment
             )
@@ -91,7 +93,7 @@ def _file(url: Uri, store: str) -> str:
     if url.authority:
         message = "a file takes no host; write `mlflow+sqlite:///` and its path"
         raise ValueError(message)
-    path = _decoded(store)
+    path = store
     if not path or path.endswith("/"):
         message = "write the file before the experiment: `mlflow+sqlite:///FILE/EXPERIMENT`"
         raise ValueError(message)

@@ -3,12 +3,13 @@
 ::
 
     lock:image-classifier-data   the lock as a whole; its digest is that of the lock
-    val                          each artifact; its digest is its pin digest
+    val                          each artifact; its digest is of its source and its pins
     claim:image-classifier-data  whoever says a digest, or `v3`, first has it
 
 MLflow knows a dataset by experiment, name and digest, and keeps what was said of it first.
-So these digests cover whatever the source says. A digest of a dataset has 36 characters
-at most; the whole one stands in a tag of the input, and in the source of the lock's own.
+So these digests cover whatever the source says: a tree and a single file may have equal
+pins. A digest of a dataset has 36 characters at most. The lock's own stands whole in its
+source; an artifact's pin digest stands in a tag of the input.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 import msgspec
+from blake3 import blake3
 from mlflow.entities import Dataset, DatasetInput, InputTag
 from mlflow.entities import Run as MlflowRun
 
@@ -80,7 +82,7 @@ def datasets_of(registration: Registration) -> Iterator[DatasetInput]:
         kind, source = _source_of(artifact)
         dataset = Dataset(
             name=artifact.name,
-            digest=_short(digest),
+            digest=_short(_digest_of(kind, source, digest)),
             source_type=kind,
             source=source,
             profile=_profile(len(artifact.objects), artifact.size),
@@ -196,6 +198,12 @@ def _source_of(artifact: LockedArtifact) -> tuple[str, str]:
     if kind == "code":
         return kind, _tagged(uri=str(uri))
     return kind, msgspec.json.encode({"uri": str(uri)}).decode()
+
+
+def _digest_of(kind: str, source: str, pins: str) -> str:
+    """Return the digest of an artifact's dataset: of all that MLflow keeps of it."""
+    text = f"{kind}\n{source}\n{pins}"  # none of them has a line break
+    return f"blake3:{blake3(text.encode()).hexdigest()}"
 
 
 def _profile(objects: int, size: int) -> str:

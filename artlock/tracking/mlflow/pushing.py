@@ -60,6 +60,26 @@ def send(experiment: Experiment, run_id: str, registration: Registration) -> Non
     """
     wanted = list(datasets.datasets_of(registration))
     experiment.log_inputs(run_id, wanted)
+    _send_lock(experiment, run_id, registration)
+    run = experiment.get(run_id)
+    if problem := datasets.problem_with_inputs(run, wanted):
+        raise RegistrationRefusedError(problem, tracker=experiment.url)
+    _refuse_half(experiment, run, registration)
+
+
+def mend(experiment: Experiment, run: MlflowRun, registration: Registration) -> bool:
+    """Send the lock again if a version has lost it; tell whether it had to be sent.
+
+    It is of another size where somebody has changed it, or a server cut it.
+    """
+    if _has_lock(experiment, run, registration):
+        return False
+    _send_lock(experiment, str(run.info.run_id), registration)
+    _refuse_half(experiment, run, registration)
+    return True
+
+
+def _send_lock(experiment: Experiment, run_id: str, registration: Registration) -> None:
     with experiment.session.folder() as folder:
         file = folder / LOCK_FILE
         file.write_bytes(registration.text)
@@ -67,13 +87,19 @@ def send(experiment: Experiment, run_id: str, registration: Registration) -> Non
             lambda client: client.log_artifact(run_id, str(file), LOCK_FOLDER),
             sending=True,
         )
-    run = experiment.get(run_id)
-    if problem := datasets.problem_with_inputs(run, wanted):
-        raise RegistrationRefusedError(problem, tracker=experiment.url)
-    sizes = _files_of(experiment, run)
-    if LOCK_FILE not in sizes or sizes[LOCK_FILE] not in {None, len(registration.text)}:
-        message = f"the lock did not arrive whole at run {run_id}"
+
+
+def _refuse_half(
+    experiment: Experiment, run: MlflowRun, registration: Registration
+) -> None:
+    if not _has_lock(experiment, run, registration):
+        message = f"the lock did not arrive whole at run {run.info.run_id}"
         raise TrackerUnavailableError(message, tracker=experiment.url)
+
+
+def _has_lock(experiment: Experiment, run: MlflowRun, registration: Registration) -> bool:
+    sizes = _files_of(experiment, run)
+    return LOCK_FILE in sizes and sizes[LOCK_FILE] in {None, len(registration.text)}
 
 
 def lock_of(experiment: Experiment, run: MlflowRun) -> bytes:
@@ -81,7 +107,9 @@ def lock_of(experiment: Experiment, run: MlflowRun) -> bytes:
 
     Raises:
         TrackingError: Also if the file is not there; see ``failures.is_missing``.
+        ConfigError: See ``Experiment.refuse_elsewhere``.
     """
+    experiment.refuse_elsewhere(str(run.info.artifact_uri))
     # By its place, and not by its run: MLflow would look at the run's models too, and hide
     # why it got no file.
     place = f"{run.info.artifact_uri}/{LOCK_PATH}"

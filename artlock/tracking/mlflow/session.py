@@ -3,41 +3,44 @@
 from __future__ import annotations
 
 import base64
-import os
 import tempfile
 import time
-import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from ipaddress import ip_address
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
-from uuid import uuid4
 
 from mlflow import MlflowClient
 from mlflow.utils.credentials import read_mlflow_creds
-from sqlalchemy.exc import SADeprecationWarning
 
-from artlock.errors import TrackerUnavailableError, TrackingError
+from artlock.errors import TrackerUnavailableError
 from artlock.model.secrets import secrets_of
 from artlock.tracking.base import TrackerContext
 from artlock.tracking.mlflow.address import Address
+from artlock.tracking.mlflow.alarm import hanging_up_after
+from artlock.tracking.mlflow.database import (
+    artifacts_beside,
+    make_database,
+    opening,
+    refuse_others,
+    uri_of,
+)
 from artlock.tracking.mlflow.failures import translated
 from artlock.tracking.mlflow.settings import quiet
 
 _Answer = TypeVar("_Answer")
 _PAUSES_S = (0.2, 0.6)
 """Between tries of one request; what fails longer is left to the outbox."""
-_SQLITE = b"SQLite format 3\x00"
 
 
 class Session:
     """MLflow's client at an address; for one thread.
 
     A call of ``Tracker`` starts with ``begin``, and everything that it asks after that has
-    what is left of the deadline. Each request has its own timeout, so that the call ends
-    in time: but for a body that comes in drops, where only each pause is bounded.
+    what is left of the deadline: each request has its own timeout, and a server that sends
+    its answer in drops is hung up on.
     """
 
     def __init__(self, address: Address, context: TrackerContext) -> None:
@@ -81,16 +84,29 @@ class Session:
         return self._ends - time.monotonic()
 
     def _once(self, work: Callable[[MlflowClient], _Answer], *, sending: bool) -> _Answer:
-        with quiet(self._context.environ, timeout_s=max(0.0, self._left_s())):
-            if self._left_s() <= 0:  # looked at here: others may have been waited for
-                seconds = self._context.deadline_s
-                message = f"`{self.address.url}` was not done after {seconds:g} s"
-                raise TrackerUnavailableError(message, tracker=self.address.url)
-            if self._client is None:
-                self._secrets = _secrets(self._context)
-                self._warn_of_plain_text()
-            with translated(self.address.url, self._secrets, sending=sending):
-                return work(self._opened())
+        try:
+            with quiet(self._context.environ, timeout_s=self._left_s()):
+                if self._left_s() <= 0:  # looked at here: others may have been waited for
+                    raise self._late()
+                if self._client is None:
+                    self._secrets = _secrets(self._context)
+                    self._warn_of_plain_text()
+                with (
+                    translated(self.address.url, self._secrets, sending=sending),
+                    self._in_time(),
+                ):
+                    return work(self._opened())
+        except TimeoutError as error:  # of ``quiet``: what the client raises is translated
+            raise self._late() from error
+
+    def _in_time(self) -> AbstractContextManager[None]:
+        is_remote = bool(self.address.server)
+        return hanging_up_after(self._left_s()) if is_remote else nullcontext()
+
+    def _late(self) -> TrackerUnavailableError:
+        seconds = self._context.deadline_s
+        message = f"`{self.address.url}` was not done after {seconds:g} s"
+        return TrackerUnavailableError(message, tracker=self.address.url)
 
     def _opened(self) -> MlflowClient:
         if self._client is None:
@@ -99,9 +115,9 @@ class Session:
                 path = address.path(self._context.base)
                 if not path.exists():
                     make_database(path, address.url)
-                _refuse_others(path, address.url)
-                with _its_own_warnings_ignored():
-                    self._client = MlflowClient(f"sqlite:///{path}")
+                refuse_others(path, address.url)
+                with opening(path):
+                    self._client = MlflowClient(uri_of(path))
             else:
                 self._client = MlflowClient(address.server)
         return self._client
@@ -125,7 +141,7 @@ class Session:
         name = address.experiment
         if not name.isascii() or not name.replace("-", "").replace("_", "").isalnum():
             name = f"x-{name.encode().hex()[:64]}"
-        return (_artifacts_beside(address.path(self._context.base)) / name).as_uri()
+        return (artifacts_beside(address.path(self._context.base)) / name).as_uri()
 
     @contextmanager
     def folder(self) -> Iterator[Path]:
@@ -140,14 +156,6 @@ class Session:
             # MLflow keeps one engine for a file, with its connections, to the end of the
             # process. Others that use it just now get new ones.
             client._tracking_client.store._dispose_engine()  # noqa: SLF001 - there is no other way
-
-
-@contextmanager
-def _its_own_warnings_ignored() -> Iterator[None]:
-    """Ignore what SQLAlchemy says of MLflow's tables; nobody but MLflow can mend it."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "The ``noload`` loader", SADeprecationWarning)
-        yield
 
 
 def _credentials(context: TrackerContext) -> tuple[str, str, str]:
@@ -172,57 +180,3 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost" or ip_address(host).is_loopback
     except ValueError:
         return False
-
-
-def _artifacts_beside(database: Path) -> Path:
-    return database.with_name(f"{database.stem}-artifacts")
-
-
-def make_database(path: Path, url: str) -> None:
-    """Make a database of MLflow's at ``path``, whole or not at all.
-
-    MLflow makes its tables in many steps, and a file in which it was stopped between two
-    of them is of no more use. So they are made aside, and the file gets its name last; the
-    first of several keeps it.
-
-    Args:
-        path: Its folder is made too.
-        url: Of the tracker, for messages.
-
-    Raises:
-        TrackingError: The folder cannot be made.
-    """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        message = f"the folder of `{path}` cannot be made: {error.strerror}"
-        raise TrackingError(message, tracker=url) from error
-    aside = path.with_name(f".{path.name}.{uuid4().hex}")
-    try:
-        # The folder is that of MLflow's experiment `Default`: without it, `./mlruns`.
-        root = _artifacts_beside(path).as_uri()
-        with _its_own_warnings_ignored():
-            from mlflow.store.tracking.sqlalchemy_store import (  # noqa: PLC0415 - half a second
-                SqlAlchemyStore,
-            )
-
-            store = SqlAlchemyStore(f"sqlite:///{aside}", root)
-        store._dispose_engine()  # noqa: SLF001 - before the file is given away
-        with suppress(FileExistsError):
-            os.link(aside, path)
-    finally:
-        for name in (aside.name, f"{aside.name}-journal", f"{aside.name}-wal"):
-            aside.with_name(name).unlink(missing_ok=True)
-
-
-def _refuse_others(path: Path, url: str) -> None:
-    """Refuse what is no database: SQLAlchemy would try for minutes."""
-    try:
-        with path.open("rb") as file:
-            start = file.read(len(_SQLITE))
-    except OSError as error:
-        message = f"`{path}` cannot be read: {error.strerror}"
-        raise TrackingError(message, tracker=url) from error
-    if start != _SQLITE:
-        message = f"`{path}` is not an SQLite database"
-        raise TrackingError(message, tracker=url)

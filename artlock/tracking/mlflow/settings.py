@@ -27,9 +27,9 @@ _NOT_OURS = frozenset(
 _OURS: Mapping[str, str] = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     # By default it tries for minutes, waits as long as a server asks for, and repeats what
-    # creates; `Session.ask` knows what may be repeated, and the time that is left.
+    # creates; `Session.ask` knows what may be repeated, and the time that is left. Who
+    # does not try again does not wait either.
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
-    "MLFLOW_HTTP_RESPECT_RETRY_AFTER_HEADER": "false",
     "MLFLOW_ENABLE_ASYNC_LOGGING": "false",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
@@ -46,7 +46,11 @@ def quiet(environ: Mapping[str, str], *, timeout_s: float = 120.0) -> Iterator[N
 
     Args:
         environ: Where MLflow's variables come from; those of this process do not count.
-        timeout_s: How long it may wait for an answer, or the next piece of one.
+        timeout_s: How long it may wait for its turn, then for an answer, or the next piece
+            of one.
+
+    Raises:
+        TimeoutError: It was not its turn in that time.
     """
     wanted = {
         name: value
@@ -56,7 +60,7 @@ def quiet(environ: Mapping[str, str], *, timeout_s: float = 120.0) -> Iterator[N
     wanted |= _OURS
     wanted["MLFLOW_HTTP_REQUEST_TIMEOUT"] = str(max(1, math.ceil(timeout_s)))
     logger = logging.getLogger("mlflow")
-    with _mutex:
+    with _held(timeout_s):
         before = {
             name: os.environ.get(name)
             for name in (*wanted, *(n for n in os.environ if n.startswith(_FAMILY)))
@@ -72,6 +76,17 @@ def quiet(environ: Mapping[str, str], *, timeout_s: float = 120.0) -> Iterator[N
             logger.setLevel(level)
             for name, value in before.items():
                 _set(name, value)
+
+
+@contextmanager
+def _held(timeout_s: float) -> Iterator[None]:
+    if not _mutex.acquire(timeout=max(0.0, timeout_s)):
+        message = f"another thread has used MLflow's client for {timeout_s:g} s"
+        raise TimeoutError(message)
+    try:
+        yield
+    finally:
+        _mutex.release()
 
 
 def _set(name: str, value: str | None) -> None:

@@ -7,13 +7,19 @@ from collections.abc import Iterator
 from mlflow.entities import DatasetInput, LifecycleStage, RunTag, ViewType
 from mlflow.entities import Run as MlflowRun
 
-from artlock.errors import TrackingError
+from artlock.errors import ConfigError, TrackerUnavailableError, TrackingError
+from artlock.model.secrets import redact
 from artlock.tracking.mlflow import datasets, tags
 from artlock.tracking.mlflow.failures import is_missing
 from artlock.tracking.mlflow.session import Session
 
 FINISHED = "FINISHED"
 _PAGE = 500
+_REMOTE = frozenset(
+    {"mlflow-artifacts", "s3", "gs", "r2", "b2", "wasb", "wasbs", "abfs", "abfss"}
+)
+"""Where a server may say that files are: with itself, or in a bucket. Anything else, such
+as ``file:`` or a bare path, is a folder of whoever asks, or a service not known here."""
 
 
 class Experiment:
@@ -23,6 +29,7 @@ class Experiment:
         self.session = session
         self.url = session.address.url
         self._id = ""
+        self._location = ""
 
     def find(self) -> str | None:
         """Return its id, or ``None`` if it is not there yet.
@@ -45,29 +52,55 @@ class Experiment:
             hint = "restore it there, or name another one in the URL"
             raise TrackingError(message, tracker=self.url, hint=hint)
         self._id = str(found.experiment_id)
+        self._location = str(found.artifact_location)
         return self._id
 
     def make(self) -> str:
-        """Return its id; it is made if it is not there."""
-        found = self.find()
-        if found is not None:
-            return found
+        """Return its id; it is made if it is not there.
+
+        Raises:
+            ConfigError: See ``refuse_elsewhere``; no run has been made then.
+        """
+        found = self.find() or self._made()
+        self.refuse_elsewhere(self._location)
+        return found
+
+    def refuse_elsewhere(self, place: str) -> None:
+        """Refuse files of a server that are not with it, and not in a bucket.
+
+        MLflow's client would write a lock to, or read a file from, the disk of this
+        machine, wherever the server says.
+
+        Raises:
+            ConfigError: The server is not one whose files others can read.
+        """
+        if not self.session.address.server:
+            return
+        scheme, colon, _ = place.partition(":")
+        if colon and scheme.lower() in _REMOTE:
+            return
+        message = f"the server of `{self.url}` keeps no files: it says `{redact(place)}`"
+        hint = "start it with `--serve-artifacts`, and name a new experiment in the URL"
+        raise ConfigError(message, hint=hint)
+
+    def _made(self) -> str:
         name = self.session.address.experiment
         location = self.session.artifact_location()
         try:
-            self._id = str(
-                self.session.ask(
-                    lambda client: client.create_experiment(
-                        name, artifact_location=location
-                    ),
-                    repeat=False,
-                )
+            self.session.ask(
+                lambda client: client.create_experiment(name, artifact_location=location),
+                repeat=False,
             )
         except TrackingError:
             # Somebody else made it in the meantime; otherwise the failure stands.
-            if self.find() is None:
+            if (found := self.find()) is None:
                 raise
-        return self._id
+        else:
+            found = self.find()  # where its files are is what the server says
+        if found is None:
+            message = f"`{self.url}` does not show the experiment that it has made"
+            raise TrackerUnavailableError(message, tracker=self.url)
+        return found
 
     def everywhere(self) -> list[str]:
         """Return the ids of all experiments of this MLflow."""

@@ -47,16 +47,21 @@ class MlflowTracker:
             raise RegistrationRefusedError(message, tracker=self._address.url)
         self._in.make()
         run = pushing.run_for(self._in, registration)
+        self._in.refuse_elsewhere(str(run.info.artifact_uri))
         created = not counts(run)
+        warnings: tuple[str, ...] = ()
         if created:
             run_id = str(run.info.run_id)
             pushing.send(self._in, run_id, registration)
             run = pushing.finish(self._in, run_id, registration)
+        elif pushing.mend(self._in, run, registration):
+            lost = f"run {run.info.run_id} had not the lock as it was pushed"
+            warnings = (f"{lost}: it was sent again",)
         version = self._version(self._labelled(run, registration))
         if version.digest != registration.digest:
             message = f"run {version.native} came back with another digest"
             raise TrackingError(message, tracker=self._address.url)
-        return Outcome(version=version, created=created)
+        return Outcome(version=version, created=created, warnings=warnings)
 
     def names(self) -> Sequence[str]:
         """Return the names that have a finished version, sorted."""

@@ -10,6 +10,7 @@ repository, and could send the user's key elsewhere.
 
 from __future__ import annotations
 
+import base64
 import os
 import sys
 import threading
@@ -27,12 +28,12 @@ from artlock.errors import (
     TrackerDeniedError,
     TrackerUnavailableError,
 )
-from artlock.model.secrets import secrets_of
+from artlock.model.secrets import redact, secrets_of
 from artlock.tracking.wandb.failures import translate
 from artlock.tracking.wandb.service import Service
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from types import ModuleType
 
     from artlock.tracking.base import TrackerContext
@@ -56,6 +57,10 @@ how a training is recorded, which a push is not."""
 _RETRIES = 2
 _RETRY_WAIT_S = 2.0
 _REQUEST_S = 20.0
+_LEAST_SECRET = 8
+"""Characters; a shorter one would take words out of text that are no secrets."""
+_MOST = 300
+"""Characters of a message."""
 
 _process_mutex = threading.Lock()
 """W&B's client has one state for a process; a second one would take it for its own."""
@@ -102,6 +107,7 @@ class Client:
     Attributes:
         wandb: The library; ``Any`` because it leaves no more of its types to callers.
         pages: Where W&B's pages are, with a slash at the end.
+        sending: Whether a refusal would be one of the registration; see ``sends``.
     """
 
     def __init__(
@@ -109,6 +115,7 @@ class Client:
     ) -> None:
         self.wandb: Any = wandb
         self.pages = pages
+        self.sending = False
         self._address = address
         self._service = service
         self._api: Any = None
@@ -124,6 +131,16 @@ class Client:
         if self._api is None:
             self._api = self.wandb.Api(timeout=max(1, int(min(_REQUEST_S, self.left_s))))
         return self._api
+
+    @contextmanager
+    def sends(self) -> Iterator[None]:
+        """Let what is refused in this block be a refusal of the registration.
+
+        A login or a look-up that gets the same status says nothing of it.
+        """
+        self.sending = True
+        yield
+        self.sending = False  # not after a failure: ``open_client`` asks what it was
 
     def start_run(self, run_id: str | None, *, job: str, offline: bool) -> Any:  # noqa: ANN401 - see ``api``
         """Start a run, which says nothing of this machine.
@@ -156,7 +173,8 @@ def open_client(
         TrackerDeniedError: There is no login, or it was refused.
         ConfigError: The process itself uses W&B's client now.
     """
-    secrets = secrets_of(context.environ)
+    secrets = known_secrets(context.environ)
+    client: Client | None = None
     service = Service(address.url, time.monotonic() + context.deadline_s)
     if not _process_mutex.acquire(timeout=context.deadline_s):
         message = f"`{address.url}` waits for another call of W&B's client in this process"
@@ -170,21 +188,45 @@ def open_client(
             try:
                 wandb = load_library(address)
                 service.begin()
-                settings = _settings(wandb, folders, offline=offline)
+                settings = _settings(wandb, folders, address, offline=offline)
                 if not offline:
-                    _check_login(settings, context, address)
+                    key = _checked_login(settings, context, address)
+                    headers = (settings.x_extra_http_headers or {}).values()
+                    secrets = known_secrets(context.environ, key, *headers)
                 _apply(settings, wandb.setup(settings=settings).settings)
                 pages = f"{settings.app_url.rstrip('/')}/"
-                yield Client(wandb, address, service, pages=pages)
+                client = Client(wandb, address, service, pages=pages)
+                yield client
             except ArtlockError:
                 raise
             except (Exception, SystemExit) as error:
                 if service.is_late:
                     _refuse_late(address, context, error)
-                failure = translate(error, address.url, secrets)
+                sending = client is not None and client.sending
+                failure = translate(error, address.url, secrets, sending=sending)
                 raise failure from error
     finally:
         _process_mutex.release()
+
+
+def known_secrets(environ: Mapping[str, str], *more: str) -> tuple[str, ...]:
+    """Return what no message may have, longest first.
+
+    Args:
+        environ: Whose variables count.
+        more: The key in force, where it is from a file, and the like.
+
+    Returns:
+        Also in the form in which a key is sent: in base64, behind W&B's ``api:``.
+    """
+    plain = {
+        text
+        for text in (*secrets_of(environ), environ.get("WANDB_API_KEY", ""), *more)
+        if len(text) >= _LEAST_SECRET
+    }
+    sent = {base64.b64encode(f"api:{text}".encode()).decode() for text in plain}
+    bare = {text.rstrip("=") for text in sent}  # what a log may have cut
+    return tuple(sorted(plain | sent | bare, key=lambda text: (-len(text), text)))
 
 
 def _refuse_late(
@@ -216,14 +258,24 @@ def load_library(address: Address) -> ModuleType:
     return wandb
 
 
-def _settings(wandb: Any, folders: Folders, *, offline: bool) -> Any:  # noqa: ANN401 - W&B's
-    """Return defaults, the user's own file and environment, and what is chosen."""
+def _settings(wandb: Any, folders: Folders, address: Address, *, offline: bool) -> Any:  # noqa: ANN401 - W&B's
+    """Return defaults, the user's own file and environment, and what is chosen.
+
+    Raises:
+        ConfigError: What the user has set is not valid, such as a URL that is none.
+    """
     # That file is looked for below this folder, which is the run's own.
     own = wandb.Settings(root_dir=str(folders.cache))
     folder = os.environ.get("WANDB_CONFIG_DIR", "~/.config/wandb")
     own.settings_system = str(Path(folder).expanduser() / "settings")
-    own.update_from_system_settings()
-    own.update_from_env_vars(dict(os.environ))
+    try:
+        own.update_from_system_settings()
+        own.update_from_env_vars(dict(os.environ))
+    except ValueError as error:
+        text = redact(" ".join(str(error).split()), known_secrets(os.environ))
+        message = f"`{address.url}`: a setting of W&B's is not valid: {text[:_MOST]}"
+        hint = "look at `WANDB_BASE_URL`, the other variables, and W&B's own settings file"
+        raise ConfigError(message, hint=hint) from error
     chosen = {
         "console": "off",
         "disable_code": True,
@@ -269,15 +321,21 @@ def _apply(wanted: Any, loaded: Any) -> None:  # noqa: ANN401 - W&B's settings
             setattr(loaded, name, value)
 
 
-def _check_login(settings: Any, context: TrackerContext, address: Address) -> None:  # noqa: ANN401 - W&B's
-    # W&B's client would ask on a terminal, and wait.
+def _checked_login(settings: Any, context: TrackerContext, address: Address) -> str:  # noqa: ANN401 - W&B's
+    """Return the key in force; empty where it is a token of a file.
+
+    Raises:
+        TrackerDeniedError: There is none: W&B's client would ask on a terminal, and wait.
+    """
     from wandb.sdk.lib.wbauth import read_netrc_auth  # noqa: PLC0415 - see ``load_library``
 
     environ = context.environ
-    if environ.get("WANDB_API_KEY") or environ.get("WANDB_IDENTITY_TOKEN_FILE"):
-        return
-    if settings.api_key or read_netrc_auth(host=settings.base_url):
-        return
+    if key := environ.get("WANDB_API_KEY", ""):
+        return key
+    if environ.get("WANDB_IDENTITY_TOKEN_FILE"):
+        return ""
+    if key := settings.api_key or read_netrc_auth(host=settings.base_url) or "":
+        return str(key)
     message = f"`{address.url}` needs a login, and there is none for W&B's server"
     hint = "set `WANDB_API_KEY`, or run `wandb login`"
     raise TrackerDeniedError(message, tracker=address.url, hint=hint)

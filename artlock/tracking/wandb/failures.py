@@ -28,6 +28,8 @@ _BAD_STATUS = re.compile(r"\b([45]\d\d) (?:[A-Z][A-Za-z]+)")
 _DENIED = frozenset({401, 403})
 _LATER = frozenset({408, 409, 425, 429})
 _REFUSED = frozenset({400, 413, 414, 422})
+_PAGE = re.compile(r"(?:<|\\u003c)(?:!doctype html|html|head|body|title)\b", re.IGNORECASE)
+"""What W&B never answers with: it is of a proxy, or of a login page before the server."""
 _NO_ANSWER = re.compile(
     r"timed? ?out|timeout|connection|not running|abandoned|unreachable|no such host"
     r"|connect: |reset by peer|deadline|EOF|uploads .*failed",
@@ -44,30 +46,46 @@ _MOST = 300
 _SERVER_ERROR = 500
 
 
-def translate(error: BaseException, tracker: str, secrets: Iterable[str]) -> TrackingError:
+def translate(
+    error: BaseException,
+    tracker: str,
+    secrets: Iterable[str],
+    *,
+    sending: bool = False,
+) -> TrackingError:
     """Return the error for what W&B's client raised; it has no credential.
 
     Args:
         error: What was raised.
         tracker: The URL.
         secrets: Values that may not be told.
+        sending: Whether a refusal means that this registration cannot be taken.
     """
-    text = redact(_text_of(error), secrets)
+    whole = _text_of(error)
+    # Before it is cut: half a secret is not found, and tells a lot.
+    text = redact(whole, secrets)
+    text = text if len(text) <= _MOST else f"{text[:_MOST]}\u2026"
     status = _status_of(error)
-    kind, words, hint = _kind(error, status, text)
+    if status in _REFUSED and _is_page(error, whole):
+        message = f"`{tracker}` answered what is not W&B's ({status}): {text}"
+        page_hint = "is there a proxy before it, or is `WANDB_BASE_URL` another server's?"
+        return TrackerUnavailableError(
+            message, tracker=tracker, status=status, hint=page_hint
+        )
+    kind, words, hint = _kind(error, status, text, sending=sending)
     answered = f" ({status})" if status is not None else ""
     message = f"`{tracker}` {words}{answered}: {text}"
     return kind(message, tracker=tracker, status=status, hint=hint)
 
 
 def _kind(
-    error: BaseException, status: int | None, text: str
+    error: BaseException, status: int | None, text: str, *, sending: bool
 ) -> tuple[type[TrackingError], str, str | None]:
     named = {type(one).__name__ for one in _chain(error)}
     login = "set `WANDB_API_KEY`, or run `wandb login`"
     if status in _DENIED:
         return TrackerDeniedError, "refused the credentials", login
-    if status in _REFUSED:
+    if sending and status in _REFUSED:
         return RegistrationRefusedError, "does not take this", None
     if status is not None and (status in _LATER or status >= _SERVER_ERROR):
         return TrackerUnavailableError, "cannot answer now", "push again later"
@@ -96,6 +114,14 @@ def is_missing(error: Exception) -> bool:
         return False
     inner = getattr(error, "exc", None) or error
     return isinstance(inner, ValueError) and not _is_malformed(inner)
+
+
+def is_unfinished(error: Exception) -> bool:
+    """Tell whether the public API stumbled over a version that is not committed.
+
+    It asserts that there is none, and says so in no other way.
+    """
+    return any(isinstance(one, AssertionError) for one in _chain(error))
 
 
 def _is_malformed(error: BaseException) -> bool:
@@ -132,5 +158,9 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 
 
 def _text_of(error: BaseException) -> str:
-    text = " ".join(str(error).split()) or type(error).__name__
-    return text if len(text) <= _MOST else f"{text[:_MOST]}\u2026"
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def _is_page(error: BaseException, text: str) -> bool:
+    bodies = (getattr(getattr(one, "response", None), "text", "") for one in _chain(error))
+    return any(isinstance(b, str) and _PAGE.search(b) is not None for b in (text, *bodies))

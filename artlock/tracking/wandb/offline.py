@@ -4,6 +4,7 @@
 
     WANDB_DIR, or the base folder/
         wandb/
+            .gitignore                      `*`, where artlock made the folder
             offline-run-20261126_210000-artlock-5f3a…/
                 run-artlock-5f3a….wandb     what is sent
                 artlock.json                written last: the run is whole
@@ -22,7 +23,7 @@ from typing import TYPE_CHECKING, NoReturn
 import msgspec
 from blake3 import blake3
 
-from artlock.errors import TrackerUnavailableError, TrackingError
+from artlock.errors import ConfigError, TrackerUnavailableError, TrackingError
 from artlock.fs.atomic import replace_file
 from artlock.model.registration import Labels, Outcome
 from artlock.tracking.wandb.artifact import build
@@ -108,6 +109,7 @@ class OfflineWandb:
         labels = registration.labels
         label = label_of(registration.digest)
         before = self._runs(run_id)
+        self._make_folder()
         with open_client(
             self._address, self._context, self._folders, offline=True
         ) as client:
@@ -132,6 +134,18 @@ class OfflineWandb:
         for folder in self._runs(run_id) - before:
             replace_file(folder / _NOTE, msgspec.json.encode(note))
         return note
+
+    def _make_folder(self) -> None:
+        """Make ``wandb/``, and let git ignore it; one that is there is left alone."""
+        folder = self._folders.runs / "wandb"
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            return
+        except OSError as error:
+            message = f"`{folder}`, for W&B's client, cannot be made: {error.strerror}"
+            raise ConfigError(message) from error
+        replace_file(folder / ".gitignore", b"*\n")
 
     def _run_id(self, registration: Registration) -> str:
         parts = (self._address.path(registration.name), registration.digest)

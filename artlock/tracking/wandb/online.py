@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
+from urllib.error import HTTPError
 from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
@@ -18,7 +19,7 @@ from artlock.model.refs import LATEST, Ref
 from artlock.model.registration import Lineage, Outcome, Run
 from artlock.tracking.wandb.artifact import build
 from artlock.tracking.wandb.client import Folders, open_client
-from artlock.tracking.wandb.failures import is_missing
+from artlock.tracking.wandb.failures import is_missing, is_unfinished
 from artlock.tracking.wandb.plan import (
     LOCK_PATH,
     MAX_METADATA,
@@ -43,6 +44,10 @@ _JOB = "artlock-push"
 _NOT_IN_RUN_IDS = frozenset("/\\#?%:")
 _SERVICE = "wandb"
 _PIECE = 1 << 20
+_MAX_LOCKFILE = 1 << 30
+"""Bytes; no lockfile is read that is larger."""
+_EXPIRED = frozenset({400, 401, 403, 410})
+"""What buckets answer to a signed URL whose time is over."""
 
 
 class OnlineWandb:
@@ -64,13 +69,14 @@ class OnlineWandb:
             run = client.start_run(None, job=_JOB, offline=False)
             labels = registration.labels
             label = label_of(registration.digest)
-            logged = run.log_artifact(
-                built.artifact,
-                aliases=[label, *labels.aliases],
-                tags=[label, *labels.tags],
-            )
-            logged.wait(timeout=max(1, int(client.left_s)))
-            run.finish()
+            with client.sends():
+                logged = run.log_artifact(
+                    built.artifact,
+                    aliases=[label, *labels.aliases],
+                    tags=[label, *labels.tags],
+                )
+                logged.wait(timeout=max(1, int(client.left_s)))
+                run.finish()
             self._check(logged, built.artifact)
             first = self._first(client, registration)
             # If another pushed the same at once, the first counts, and is what is found.
@@ -83,7 +89,7 @@ class OnlineWandb:
             )
 
     def _check(self, logged: Any, sent: Any) -> None:  # noqa: ANN401 - W&B's artifacts
-        if logged.digest != sent.digest or str(logged.state).upper() != "COMMITTED":
+        if logged.digest != sent.digest or not _is_finished(logged):
             message = f"`{self._address.url}` holds something else than was sent"
             raise TrackingError(message, tracker=self._address.url)
 
@@ -155,13 +161,14 @@ class OnlineWandb:
             wanted = f"v{ref.number - 1}"
         artifact = self._get(client, f"{ref.name}:{wanted}")
         digest = digest_in(artifact.metadata) if artifact is not None else None
-        if digest is not None:
+        if digest is not None and _is_finished(artifact):
             if ref.number is None and label_of(digest) not in artifact.aliases:
                 # Of two that were pushed at once it is the second: the first counts.
                 return self._by_digest(client, ref.name, digest) or artifact
             return artifact
         if wanted == LATEST:
-            # Somebody logged something else under the name: the newest of artlock's then.
+            # Somebody logged something else under the name, or has not finished: the newest
+            # of artlock's then.
             ours = list(self._listed(client, ref.name))
             if ours:
                 return max(ours, key=lambda one: self._seen(client, one).number)
@@ -184,12 +191,27 @@ class OnlineWandb:
             raise TrackingError(message, tracker=self._address.url)
         body = bytearray()
         request = Request(url, headers={"User-Agent": "artlock"})  # noqa: S310 - checked above
-        with urlopen(request, timeout=client.left_s) as answer:  # noqa: S310 - as above
-            ends = time.monotonic() + client.left_s
-            while piece := answer.read1(_PIECE):
-                body += piece
-                if time.monotonic() > ends:
-                    raise TimeoutError
+        ends = time.monotonic() + client.left_s
+        try:
+            with urlopen(request, timeout=client.left_s) as answer:  # noqa: S310 - as above
+                while piece := answer.read1(_PIECE):
+                    body += piece
+                    if time.monotonic() > ends:
+                        raise TimeoutError
+                    if len(body) > _MAX_LOCKFILE:
+                        message = f"`{self._address.url}` gave a lockfile without an end"
+                        raise TrackingError(message, tracker=self._address.url)
+        except HTTPError as error:
+            if error.code not in _EXPIRED:
+                raise
+            # The login was taken a moment ago, or there would be no link.
+            message = (
+                f"the link to the lockfile that `{self._address.url}` gave is not valid"
+                f" any more ({error.code})"
+            )
+            raise TrackerUnavailableError(
+                message, tracker=self._address.url, status=error.code, hint="ask again"
+            ) from error
         return bytes(body)
 
     def record_input(self, version: TrackerVersion, run: Run) -> None:
@@ -240,20 +262,20 @@ class OnlineWandb:
             yield client
 
     def _get(self, client: Client, name: str) -> Any:  # noqa: ANN401 - W&B's artifact
-        """Return a version by name and alias, or ``None``."""
+        """Return a version by name and alias, or ``None``; perhaps one not finished."""
         try:
             return client.api.artifact(self._address.path(name))
         except Exception as error:
-            if is_missing(error):
+            if is_missing(error) or is_unfinished(error):
                 return None
             raise
 
     def _listed(self, client: Client, name: str) -> Iterator[Any]:
-        """Yield the versions of a name that are artlock's, in no order."""
+        """Yield the finished versions of a name that are artlock's, in no order."""
         path = self._address.path(name)
         try:
             for one in client.api.artifacts(TYPE, path, per_page=_PAGE):
-                if digest_in(one.metadata) is not None:
+                if digest_in(one.metadata) is not None and _is_finished(one):
                     yield one
         except Exception as error:
             if not is_missing(error):
@@ -270,13 +292,15 @@ class OnlineWandb:
         return list(found.values())
 
     def _by_digest(self, client: Client, name: str, digest: str) -> Any:  # noqa: ANN401 - W&B's artifact
-        """Return the version with a digest, or ``None``.
+        """Return the finished version with a digest, or ``None``.
 
         Without its alias it is not looked for: W&B itself finds equal artifacts, and what
         it does not find is seen when the new version is read back.
         """
         found = self._get(client, f"{name}:{label_of(digest)}")
-        return found if found is not None and digest_in(found.metadata) == digest else None
+        if found is None or not _is_finished(found):
+            return None  # what a push began that was killed is nobody's version
+        return found if digest_in(found.metadata) == digest else None
 
     def _seen(self, client: Client, artifact: Any) -> Seen:  # noqa: ANN401 - W&B's artifact
         name = str(artifact.name).partition(":")[0]
@@ -291,6 +315,10 @@ class OnlineWandb:
             metadata=dict(artifact.metadata),
             url=f"{client.pages}{path}/{TYPE}/{name}/{version}",
         )
+
+
+def _is_finished(artifact: Any) -> bool:  # noqa: ANN401 - W&B's artifact
+    return str(artifact.state).upper() == "COMMITTED"
 
 
 def _run_of(run_id: str) -> Run:

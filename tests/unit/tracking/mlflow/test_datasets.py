@@ -2,7 +2,7 @@ import msgspec
 import pytest
 from mlflow.data import get_source
 
-from artlock.model.lock import Kind, LockedArtifact
+from artlock.model.lock import Kind, LockedArtifact, pin_digest
 from artlock.model.manifest import Declaration
 from artlock.model.uri import Uri
 from artlock.tracking.mlflow import datasets
@@ -32,6 +32,21 @@ def test_equal_rows_elsewhere_are_another_dataset() -> None:
     assert [one.dataset.name for one in here] == ["lock:data", "val"]
     for one, other in zip(here, there, strict=True):
         assert one.dataset.digest != other.dataset.digest
+
+
+def test_a_tree_and_a_file_with_equal_pins_are_two_datasets() -> None:
+    folder = tree("val", row("a.bin"), uri="s3://bucket/val/")
+    file = LockedArtifact(
+        name="val",
+        declared=Declaration(uri=Uri.parse("s3://bucket/val/a.bin")),
+        kind=Kind.FILE,
+        objects=folder.objects,
+    )
+    locks = lockfile(folder), lockfile(file)
+    assert pin_digest(locks[0]) == pin_digest(locks[1])
+    one, other = (list(datasets.datasets_of(registration(lock)))[1] for lock in locks)
+    assert one.dataset.source != other.dataset.source
+    assert one.dataset.digest != other.dataset.digest
 
 
 def test_a_claim_says_which_run() -> None:

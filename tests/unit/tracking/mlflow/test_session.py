@@ -1,6 +1,4 @@
-import sqlite3
 from collections.abc import Callable
-from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -10,7 +8,7 @@ from artlock.errors import TrackerUnavailableError, TrackingError
 from artlock.model.uri import Uri
 from artlock.tracking.base import TrackerContext
 from artlock.tracking.mlflow.address import Address
-from artlock.tracking.mlflow.session import Session, make_database
+from artlock.tracking.mlflow.session import Session
 from testbed.http_server import HttpServer
 
 LOGIN = {"MLFLOW_TRACKING_TOKEN": "a-token-of-the-tests"}
@@ -87,26 +85,3 @@ def test_what_passes_is_asked_again_and_what_creates_is_not(tmp_path: Path) -> N
         session.ask(failing(3))
     with pytest.raises(TrackerUnavailableError):
         session.ask(failing(1), repeat=False)
-
-
-def test_a_database_that_is_there_is_kept(tmp_path: Path) -> None:
-    file = tmp_path / "mlflow.db"
-    file.write_bytes(b"of somebody who was faster")
-    make_database(file, "mlflow+sqlite:///mlflow.db/x")
-    assert file.read_bytes() == b"of somebody who was faster"
-    assert list(tmp_path.iterdir()) == [file]
-
-
-def test_a_database_is_one_of_mlflow_with_its_files_beside(tmp_path: Path) -> None:
-    file = tmp_path / "deep" / "my data.db"
-    make_database(file, "mlflow+sqlite:///deep/my%20data.db/x")
-    with closing(sqlite3.connect(file)) as connection:
-        ((place,),) = connection.execute("SELECT artifact_location FROM experiments")
-    assert place == f"{(tmp_path / 'deep' / 'my data-artifacts').as_uri()}/0"
-    assert list(file.parent.iterdir()) == [file]
-
-
-def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
-    (tmp_path / "file").touch()
-    with pytest.raises(TrackingError, match="cannot be made"):
-        make_database(tmp_path / "file" / "mlflow.db", "mlflow+sqlite:///file/mlflow.db/x")

@@ -61,3 +61,20 @@ def test_one_thread_at_a_time_has_its_settings() -> None:
     for thread in threads:
         thread.join()
     assert sorted(inside) == sorted("abc" * 50)
+
+
+def test_who_waits_too_long_for_the_turn_is_told() -> None:
+    with quiet({}):
+        failures: list[Exception] = []
+
+        def wait() -> None:
+            try:
+                with quiet({}, timeout_s=0.05):
+                    pass
+            except TimeoutError as error:
+                failures.append(error)
+
+        thread = threading.Thread(target=wait)
+        thread.start()
+        thread.join()
+    assert len(failures) == 1

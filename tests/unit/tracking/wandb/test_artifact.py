@@ -93,9 +93,9 @@ def test_a_client_that_changes_entries_is_refused(
 
 def test_many_rows_take_seconds(tmp_path: Path) -> None:
     tokens = f"{DIGEST_OF_A} etag:6654c734ccab8f440ff0825eb443dc7f"
-    rows = [row(f"{n:06}.bin", n, tokens=tokens, version=f"v-{n}") for n in range(20_000)]
+    rows = [row(f"{n:06}.bin", n, tokens=tokens, version=f"v-{n}") for n in range(5_000)]
     sent = registration(lockfile(tree("val", *rows)))
     start = time.process_time()
     built = build(wandb, sent, tmp_path)
-    assert len(built.artifact.manifest.entries) == 20_001
-    assert time.process_time() - start < 10
+    assert len(built.artifact.manifest.entries) == 5_001
+    assert time.process_time() - start < 3

@@ -1,3 +1,5 @@
+import base64
+
 import pytest
 
 from artlock.errors import (
@@ -6,6 +8,7 @@ from artlock.errors import (
     TrackerUnavailableError,
     TrackingError,
 )
+from artlock.tracking.wandb.client import known_secrets
 from artlock.tracking.wandb.failures import is_missing, translate
 
 URL = "wandb://team/vision"
@@ -36,7 +39,13 @@ WRAPPED = VendorError("x", exc=VendorError("y", Answer(http_status=503)))
         (VendorError("x", Answer(http_status=401)), TrackerDeniedError, 401),
         (VendorError("x", Answer(status_code=403)), TrackerDeniedError, 403),
         (WRAPPED, TrackerUnavailableError, 503),
-        (ValueError("create: returned error 413: {}"), RegistrationRefusedError, 413),
+        (ValueError("create: returned error 413: {}"), TrackingError, 413),
+        (VendorError("x", Answer(http_status=400)), TrackingError, 400),
+        (
+            VendorError("HTTP 400: \\u003chtml\\u003elogin</html>"),
+            TrackerUnavailableError,
+            400,
+        ),
         (ValueError("while retrying: HTTP 429: slow"), TrackerUnavailableError, 429),
         (ValueError("returned error 404: none"), TrackingError, 404),
         (ValueError("dial tcp 127.0.0.1:9: connect: x"), TrackerUnavailableError, None),
@@ -53,6 +62,22 @@ def test_each_failure_has_its_class(
     found = translate(error, URL, ())
     assert type(found) is kind
     assert (found.tracker, found.status) == (URL, status)
+
+
+def test_a_refusal_is_one_only_while_the_artifact_is_sent() -> None:
+    plain = ValueError("create: returned error 413: {}")
+    assert type(translate(plain, URL, (), sending=True)) is RegistrationRefusedError
+    page = ValueError("create: returned error 413: <!DOCTYPE html><p>proxy")
+    assert type(translate(page, URL, (), sending=True)) is TrackerUnavailableError
+
+
+def test_a_secret_is_taken_out_before_the_text_is_cut() -> None:
+    key = "local-0123456789abcdef"
+    sent = known_secrets({"WANDB_API_KEY": key})
+    for secret in (key, base64.b64encode(f"api:{key}".encode()).decode()):
+        for length in range(270, 301):
+            text = str(translate(ValueError("x" * length + secret), URL, sent))
+            assert secret[:4] not in text
 
 
 def test_secrets_and_pages_are_not_repeated() -> None:
