@@ -160,5 +160,5 @@ PUSHES = Scenario(
     what="push to two registries, by two at once, killed at any moment",
     rows=("5.25",),
     open=_opened,
-    short=3,
+    short=2,
 )
