@@ -17,7 +17,7 @@ from artlock.model.refs import Ref
 from artlock.model.registration import Run
 from artlock.tracking.comet import messages
 from artlock.tracking.comet.process import ClientProcess, Clock
-from testbed.comet import API_KEY
+from testbed.comet import API_KEY, CometServer
 from testbed.faults import Fault
 from tests.contract.comet_place import URL, WORKSPACE, CometPlace, refusal, to
 from tests.registrations import registration, simple_lock
@@ -26,21 +26,40 @@ SENT = registration(simple_lock())
 TRAP = "from pathlib import Path\nPath({!r}).touch()\n"
 
 
-def test_of_the_persons_files_only_key_and_server_count(comet: CometPlace) -> None:
-    """One client for all of it; each is a case of its own."""
-    theirs = "0123456789abcdef" * 2
-    Path.home().joinpath(".comet.config").write_text(
-        f"[comet]\napi_key={API_KEY}\nurl_override={comet.server.clientlib}\n"
-        f"experiment_key={theirs}\n",
-        "utf-8",
-    )
-    netrc = Path.home() / ".netrc"
-    netrc.write_text("machine 127.0.0.1 login ada password lovelace\n", "ascii")
-    netrc.chmod(0o600)
-    with closing(comet.tracker(environ={})) as tracker:
+def test_only_key_and_server_of_the_persons_own_file_count(
+    comet: CometPlace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A repository could send the key elsewhere, or have a file written.
+
+    One client for all of it: a start of it is dear.
+    """
+    theirs, trap = "0123456789abcdef" * 2, tmp_path / "written"
+    with CometServer() as elsewhere:
+        tmp_path.joinpath(".env").write_text(
+            f"COMET_URL_OVERRIDE={elsewhere.clientlib}\nCOMET_LOGGING_FILE={trap}\n",
+            "utf-8",
+        )
+        tmp_path.joinpath(".comet.config").write_text(
+            f"[comet]\nurl_override={elsewhere.clientlib}\n", "utf-8"
+        )
+        monkeypatch.chdir(tmp_path)
+        Path.home().joinpath(".comet.config").write_text(
+            f"[comet]\napi_key={API_KEY}\nurl_override={comet.server.clientlib}\n"
+            f"experiment_key={theirs}\n",
+            "utf-8",
+        )
+        netrc = Path.home() / ".netrc"
+        netrc.write_text("machine 127.0.0.1 login ada password lovelace\n", "ascii")
+        netrc.chmod(0o600)
         comet.server.fail(refusal("/remote/batch", 400, text=f"what is {API_KEY}?"))
-        with pytest.raises(TrackingError, match=r"what is \*\*\*\?"):
+        # Nor is the key repeated that only the client has read.
+        with (
+            closing(comet.tracker(environ={})) as tracker,
+            pytest.raises(TrackingError, match=r"what is \*\*\*\?"),
+        ):
             tracker.register(SENT)
+        assert elsewhere.calls == ()
+    assert not trap.exists()
     (started,) = comet.server.calls_to("/logger/add/run")
     assert started.json["experimentKey"] != theirs
     login = base64.b64encode(b"ada:lovelace").decode()
@@ -122,7 +141,7 @@ def test_an_answer_without_an_end_is_too_large(comet: CometPlace) -> None:
             kind="status",
             matches=to("/artifacts/get"),
             status=200,
-            body=member * 20,
+            body=member * 10,
             headers={"Content-Type": "application/json", "Content-Encoding": "gzip"},
         )
     )

@@ -81,15 +81,14 @@ def test_modules_of_the_project_are_not_looked_for(
         (folder / "comet_ml").mkdir(parents=True)
         (folder / "comet_ml" / "__init__.py").touch()
     monkeypatch.chdir(here)
+    ours = str(Path(artlock.__file__).parents[1])
     refused = ["", "comet", str(here), str(project), str(project / "src")]
     monkeypatch.setattr(sys, "path", refused)
     assert folder_of_client(project) is None
     for allowed in (str(environment), str(outside)):
         monkeypatch.setattr(sys, "path", [*refused, allowed])
         assert folder_of_client(project) == allowed
-        ours, *others = folders_of_modules(project)
-        assert ours == str(Path(artlock.__file__).parents[1])
-        assert others == [allowed, ours]
+        assert folders_of_modules(project) == (ours, allowed, ours)
     # This package is found where it is; nothing else is looked for there.
     monkeypatch.chdir(ours)
     monkeypatch.setattr(sys, "path", [str(outside)])
