@@ -103,7 +103,7 @@ class Backend:
 
         """
         if key not in self.experiments:
-            raise RefusedError(90211, f"experiment {key} does not exist")
+            raise RefusedError(90210, f"experiment {key} does not exist")
 
     def upsert(self, request: Json) -> Json:
         """Make a version; without a number it is the next major one.

@@ -4,7 +4,7 @@ import json
 import os
 import secrets
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -82,6 +82,7 @@ class CometPlace:
         url: Uri = URL,
         deadline_s: float = 60.0,
         environ: Mapping[str, str] | None = None,
+        notice: Callable[[str], None] = lambda _: None,
     ) -> Tracker:
         """Return a new tracker, for whoever needs one of other settings; close it.
 
@@ -89,15 +90,27 @@ class CometPlace:
             url: Where at Comet.
             deadline_s: How long a call may take.
             environ: In place of the variables that lead to the backend.
+            notice: Takes remarks.
 
         """
-        context = TrackerContext(
+        context = self.context(environ=environ, deadline_s=deadline_s, notice=notice)
+        return open_tracker(url, context)
+
+    def context(
+        self,
+        *,
+        environ: Mapping[str, str] | None = None,
+        deadline_s: float = 60.0,
+        notice: Callable[[str], None] = lambda _: None,
+    ) -> TrackerContext:
+        """Return what such a tracker gets from this machine."""
+        return TrackerContext(
             environ={**os.environ, **(self.server.environ if environ is None else environ)},
             base=self.scratch,
             scratch=self.scratch,
             deadline_s=deadline_s,
+            notice=notice,
         )
-        return open_tracker(url, context)
 
     def run(self, name: str) -> Run:
         del name  # Comet's keys are not chosen

@@ -27,14 +27,19 @@ for name in ("matplotlib", "numpy", "PIL"):
     sys.modules[name] = None  # as if not installed: it would load them for nothing
 import comet_ml
 from comet_ml.api import API
-how, workspace, name, version, folder = sys.argv[1:]
-if how == "api":
-    logged = API(cache=False).get_artifact(workspace, name, version=version)
-else:
+how, workspace, version, folder, *names = sys.argv[1:]
+links = {}
+if how != "api":
     experiment = comet_ml.start(workspace=workspace, project_name="training")
-    logged = experiment.get_artifact(name, workspace=workspace, version_or_alias=version)
-local = logged.download(folder)
-links = {asset.logical_path: asset.link for asset in logged.assets}
+for name in names:
+    if how == "api":
+        logged = API(cache=False).get_artifact(workspace, name, version=version)
+    else:
+        logged = experiment.get_artifact(
+            name, workspace=workspace, version_or_alias=version
+        )
+    logged.download(folder + "/" + name)
+    links.update({asset.logical_path: asset.link for asset in logged.assets})
 print("links " + json.dumps(links))
 if how != "api":
     print("run " + experiment.id)
@@ -58,11 +63,11 @@ class Consumer:
         self._folder = folder
         self.run = ""
 
-    def fetch(self, name: str, *, how: str = "api") -> dict[str, bytes]:
-        """Download version 1 of an artifact; return the files."""
-        target = self._folder / f"{name}-{how}"
+    def fetch(self, *names: str, how: str = "api") -> dict[str, bytes]:
+        """Download version 1 of artifacts; return the files below the names."""
+        target = self._folder / how
         done = subprocess.run(
-            [sys.executable, "-c", _FETCH, how, WORKSPACE, name, "1.0.0", str(target)],
+            [sys.executable, "-c", _FETCH, how, WORKSPACE, "1.0.0", str(target), *names],
             env=self._environ,
             cwd=self._folder,
             capture_output=True,
@@ -152,31 +157,32 @@ class TestS3:
         sent = registration(lockfile(board, tree("val", *rows, declared=declared)))
         warnings = push(comet, sent)
 
-        files = consumer.fetch("data", how="experiment")
+        # One artifact by itself stands at its own paths; its head is fetched only by who
+        # asks for it in the tracker's URL.
+        s3.put_object(Bucket=s3_bucket, Key="each/one.txt", Body=b"as it is now")
+        head = Declaration(uri=Uri.parse(f"s3://{s3_bucket}/each/"))
+        itself = lockfile(tree("each", row("one.txt", 12), declared=head))
+        heads = Uri.parse(f"{URL}?unversioned=head")
+        with closing(comet.tracker(url=heads)) as tracker:
+            outcome = tracker.register(registration(itself, "each", each=True))
+        assert (outcome.links, outcome.warnings) == (0, ())
 
-        assert files == {f"val/{path}": body for path, body in pinned.items()}
-        assert set(consumer.links) == {"board", *(f"val/{one.path}" for one in rows)}
+        files = consumer.fetch("data", "each", how="experiment")
+
+        assert files == {
+            **{f"data/val/{path}": body for path, body in pinned.items()},
+            "each/one.txt": b"as it is now",
+        }
+        assert set(consumer.links) == {
+            *("board", "one.txt"),
+            *(f"val/{one.path}" for one in rows),
+        }
         assert consumer.links["board"] == "labelbox://project/42"
         version = comet.server.versions(WORKSPACE, "data")[0]
         assert version.consumers == [consumer.run]
         for path in (*lost, "unversioned.bin"):
             assert any(f"`val/{path}`" in warning for warning in warnings)
         assert all("`artlock sync --from` can" in warning for warning in warnings)
-
-    def test_one_artifact_by_itself_stands_at_its_own_paths(
-        self, comet: CometPlace, consumer: Consumer, seaweedfs: SeaweedFS, s3_bucket: str
-    ) -> None:
-        """The head is fetched only by who asks for it in the tracker's URL."""
-        s3 = seaweedfs.client()
-        s3.put_object(Bucket=s3_bucket, Key="val/a.txt", Body=b"as it is now")
-        declared = Declaration(uri=Uri.parse(f"s3://{s3_bucket}/val/"))
-        artifact = tree("val", row("a.txt", 12), declared=declared)
-        sent = registration(lockfile(artifact), "val", each=True)
-        heads = Uri.parse(f"{URL}?unversioned=head")
-        with closing(comet.tracker(url=heads)) as tracker:
-            outcome = tracker.register(sent)
-        assert (outcome.links, outcome.warnings) == (0, ())
-        assert consumer.fetch("val") == {"a.txt": b"as it is now"}
 
 
 class TestGcs:
@@ -194,4 +200,4 @@ class TestGcs:
             assert push(comet, registration(lockfile(artifact), "encoder", each=True)) == ()
             assert gcs.requests == ()
             consumer = Consumer(comet, tmp_path, STORAGE_EMULATOR_HOST=gcs.endpoint)
-            assert consumer.fetch("encoder") == {"encoder v1.bin": b"old"}
+            assert consumer.fetch("encoder") == {"encoder/encoder v1.bin": b"old"}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from artlock.errors import ConfigError
 from artlock.tracking.comet.address import address_of
-from artlock.tracking.comet.process import is_installed
+from artlock.tracking.comet.process import folder_of_client
 from artlock.tracking.comet.tracker import CometTracker
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def open_tracker(url: Uri, context: TrackerContext) -> Tracker:
     Raises:
         ConfigError: Comet's client is not installed, or ``url`` does not address Comet.
     """
-    if not is_installed():
+    if folder_of_client(context.base) is None:
         reason = "Comet's client is not installed"
         raise ConfigError(reason, hint="install `artlock[comet]`")
     try:

@@ -1,6 +1,6 @@
 """The one place where Comet's own client runs: a process that artlock starts for it.
 
-``python -m artlock.tracking.comet`` reads a request a line and answers each with a
+It reads a request a line and answers each with a
 line (``messages.py``). It is a process of its own because the client changes the one that
 it runs in: it patches imports, ends the experiment that is already there, reads settings of
 the working folder, keeps threads that nothing stops, and may wait for an hour (decision
@@ -21,6 +21,7 @@ import threading
 import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, BinaryIO, assert_never
+from uuid import uuid4
 
 import comet_ml
 import comet_ml.api
@@ -37,6 +38,7 @@ from comet_ml.exceptions import (
     CometRestApiException,
     CometRestApiValueError,
     ExperimentCleaningException,
+    ExperimentNotFound,
     InvalidAPIKey,
     InvalidWorkspace,
     LogArtifactException,
@@ -47,13 +49,15 @@ from comet_ml.exceptions import (
 from msgspec.structs import replace
 from requests.exceptions import JSONDecodeError, RequestException
 
-from artlock.model.secrets import HIDDEN
+from artlock.model.secrets import redact, secrets_of
 from artlock.tracking.comet import messages
+from artlock.tracking.comet.memory import Memory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_EXISTS = 90399
+_TAKEN = frozenset({90399, 7000019, 42001})
+"""The version is there, was deleted, or is none to Comet: it wants the next number."""
 _NOT_FOUND = frozenset({624522, 624523})
 _NOT_FINAL = frozenset({90402, 90403})
 _CODES: dict[type[BaseException], int] = {
@@ -63,6 +67,8 @@ _CODES: dict[type[BaseException], int] = {
     ViewOnlyAccessException: 90210,
 }
 """The code that Comet answered before the client made an exception of it."""
+_NOT_CLOSED = "Failed to mark the artifact version as closed"
+"""How the client's complaint begins when the end of a version was refused."""
 _TYPE = "dataset"
 _GLANCE_S = 0.1
 _GRACE_S = 3.0
@@ -147,7 +153,14 @@ class _FailedError(Exception):
 class Client:
     """Answers requests with the real client; used by one thread."""
 
-    def __init__(self) -> None:
+    def __init__(self, secrets: list[str]) -> None:
+        """Ask nothing yet.
+
+        Args:
+            secrets: Gets what must not be told: the key may come from a file, which only
+                this process has read.
+        """
+        self._secrets = secrets
         self._complaints = _Complaints()
         logging.getLogger("comet_ml").addHandler(self._complaints)
         self._experiment: _Own | _Borrowed | None = None
@@ -156,14 +169,26 @@ class Client:
         """Return the answer to a request; whatever goes wrong is a ``Failure``."""
         self._complaints.clear()
         try:
-            return self._answer(request)
+            answer = self._answer(request)
         except _FailedError as error:
-            failure = error.failure
+            answer = error.failure
         except Exception as error:  # noqa: BLE001 - a vendor's client may raise anything
-            failure = _failure(error)
-        # The key may come from a file, which only this process has read.
+            answer = _failure(error)
+        self.learn_key()
+        if isinstance(answer, messages.Failure):
+            return self._without_secrets(answer)
+        if isinstance(answer, messages.Sent) and answer.failure is not None:
+            return replace(answer, failure=self._without_secrets(answer.failure))
+        return answer
+
+    def learn_key(self) -> None:
+        """Take note of the key in force, if the client has read one."""
         key = get_last_returned_api_key()
-        return replace(failure, text=failure.text.replace(key, HIDDEN)) if key else failure
+        if key:
+            self._secrets[:] = {key, *secrets_of({"COMET_API_KEY": key})}
+
+    def _without_secrets(self, failure: messages.Failure) -> messages.Failure:
+        return replace(failure, text=redact(failure.text, self._secrets))
 
     def _answer(self, request: messages.Request) -> messages.Answer:
         match request:
@@ -237,7 +262,6 @@ class Client:
             request.name,
             artifact_type=_TYPE,
             version=request.version,
-            aliases=list(request.aliases),
             metadata=request.metadata,
             version_tags=list(request.tags),
         )
@@ -253,7 +277,7 @@ class Client:
         try:
             experiment.log_artifact(artifact)
         except LogArtifactException as error:
-            if error.sdk_error_code == _EXISTS:
+            if error.sdk_error_code in _TAKEN:
                 return messages.Sent(taken=True)
             raise
         is_flushed = self._flush(experiment, request.wait_s)
@@ -334,6 +358,8 @@ class Client:
         experiment = self._begin(
             _Own(
                 api_key=_api_key(),
+                # Or it would take one that stands in the person's file.
+                experiment_key=uuid4().hex,
                 workspace=request.workspace,
                 project_name=request.project,
                 **_SWITCHED_OFF,
@@ -355,7 +381,12 @@ class Client:
     def _complaint(self) -> _FailedError:
         """Return what the client said in its log as a failure."""
         if self._complaints.error is not None:
-            return _FailedError(_failure(self._complaints.error))
+            failure = _failure(self._complaints.error)
+            if self._complaints.text.startswith(_NOT_CLOSED):
+                failure = replace(
+                    failure, text=f"it would not close the version: {failure.text}"
+                )
+            return _FailedError(failure)
         text = self._complaints.text or "the client does not say why"
         return _FailedError(messages.Failure(kind="client", text=text))
 
@@ -436,6 +467,10 @@ def _failure(error: BaseException) -> messages.Failure:
                 code=_CODES[type(cause)],
                 text=type(cause).__name__,
             )
+        if isinstance(cause, ExperimentNotFound):
+            return messages.Failure(kind="no-run", text=type(cause).__name__)
+        if isinstance(cause, MemoryError):
+            return messages.Failure(kind="memory", text=type(cause).__name__)
         if isinstance(cause, ProjectNameIsTooLong):
             return messages.Failure(kind="limit", text="the project's name is too long")
         if isinstance(cause, CometRestApiException):
@@ -451,10 +486,13 @@ def _failure(error: BaseException) -> messages.Failure:
             return messages.Failure(kind="not-json", text="the answer is not JSON")
         if isinstance(cause, (RequestException, ConnectionError)):
             return messages.Failure(kind="network", text=type(cause).__name__)
-    code = error.sdk_error_code if isinstance(error, LogArtifactException) else None
-    text = f"{type(error).__name__}: {error}"
-    kind = "client" if code is None else "status"
-    return messages.Failure(kind=kind, code=code, text=text)
+    if isinstance(error, LogArtifactException) and error.sdk_error_code is not None:
+        return messages.Failure(
+            kind="status",
+            code=error.sdk_error_code,
+            text=error.backend_err_msg or "it does not say why",
+        )
+    return messages.Failure(kind="client", text=f"{type(error).__name__}: {error}")
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
@@ -473,16 +511,43 @@ def _listen(requests: BinaryIO, waiting: queue.SimpleQueue[bytes]) -> None:
     os._exit(0)
 
 
-def serve() -> None:
-    """Answer requests until standard input ends."""
+def _line_of(answer: messages.Answer) -> bytes:
+    try:
+        return msgspec.json.encode(answer)
+    except UnicodeEncodeError:
+        # JSON of a server can have half a character, which is no text.
+        return msgspec.json.encode(_whole_text(msgspec.to_builtins(answer)))
+
+
+def _whole_text(value: object) -> object:
+    if isinstance(value, str):
+        return value.encode(errors="replace").decode()
+    if isinstance(value, dict):
+        return {key: _whole_text(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_whole_text(item) for item in value]
+    return value
+
+
+def serve(secrets: list[str]) -> None:
+    """Answer requests until standard input ends.
+
+    Args:
+        secrets: Gets what must not be told.
+    """
     # Only answers leave through standard output; what the client prints goes elsewhere.
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     waiting: queue.SimpleQueue[bytes] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(sys.stdin.buffer, waiting), daemon=True).start()
-    client = Client()
+    client = Client(secrets)
+    with suppress(Exception):  # whoever needs the key asks for it again, and hears why
+        get_api_key(None, get_config())
+        client.learn_key()
+    memory = Memory()
     decoder = msgspec.json.Decoder(messages.Request)
     while True:
-        answer = client.answer(decoder.decode(waiting.get()))
-        answers.write(msgspec.json.encode(answer) + b"\n")
+        request = decoder.decode(waiting.get())
+        memory.make_room(request)
+        answers.write(_line_of(client.answer(request)) + b"\n")
         answers.flush()

@@ -42,7 +42,7 @@ def error_of(failure: Failure, tracker: str, secrets: Iterable[str]) -> Tracking
         tracker: What the error calls the tracker.
         secrets: What is taken out of the client's words.
     """
-    status, text = failure.status, _short(redact(failure.text, secrets))
+    status, text = failure.status, short(redact(failure.text, secrets))
     if failure.kind == "no-key":
         return TrackerDeniedError(
             "there is no Comet API key", tracker=tracker, hint=SET_THE_KEY
@@ -50,6 +50,13 @@ def error_of(failure: Failure, tracker: str, secrets: Iterable[str]) -> Tracking
     if failure.kind == "network":
         reason = f"Comet cannot be reached: {text}"
         return TrackerUnavailableError(reason, tracker=tracker)
+    if failure.kind == "no-run":
+        reason = "Comet has no such experiment, or the API key may not write to it"
+        hint = "look at `--run` and at `COMET_EXPERIMENT_KEY`"
+        return RegistrationRefusedError(reason, tracker=tracker, status=status, hint=hint)
+    if failure.kind == "memory":
+        reason = "Comet answered more than there can be; its client ran out of memory"
+        return TrackingError(reason, tracker=tracker)
     if failure.kind == "limit":
         return RegistrationRefusedError(text, tracker=tracker)
     if failure.code in _DENIED:
@@ -71,8 +78,9 @@ def error_of(failure: Failure, tracker: str, secrets: Iterable[str]) -> Tracking
     if failure.code == _FOR_PEOPLE:
         return TrackingError(f"Comet says: {text}", tracker=tracker, status=status)
     if failure.kind == "status":
-        code = "" if failure.code is None else f", code {failure.code}"
-        reason = f"Comet answered {status or 'no'}{code}: {text}"
+        answer = "refused it" if status is None else f"answered {status}"
+        code = "" if failure.code is None else f" (code {failure.code})"
+        reason = f"Comet {answer}{code}: {text}"
         return TrackingError(reason, tracker=tracker, status=status)
     return TrackingError(f"Comet's client failed: {text}", tracker=tracker, status=status)
 
@@ -81,6 +89,7 @@ def _is_of_server(status: int | None) -> bool:
     return status is not None and status >= HTTPStatus.INTERNAL_SERVER_ERROR
 
 
-def _short(text: str) -> str:
+def short(text: str) -> str:
+    """Return as much of a text as a message repeats; secrets are taken out before."""
     line = " ".join(text.split())
     return line if len(line) <= _SHOWN else f"{line[:_SHOWN]}..."

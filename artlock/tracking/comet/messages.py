@@ -69,15 +69,22 @@ class ListNames(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
 
 class ListFiles(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """Asks for ``Files``."""
+    """Asks for ``Files``.
+
+    Attributes:
+        expected: How many there should be; the client gets memory for them.
+    """
 
     workspace: str
     name: str
     version: str
+    expected: int
 
 
 class Send(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """Asks to make a version and to send all of it; answered by ``Sent``.
+
+    It gets no aliases: they move once it is known to be there.
 
     Attributes:
         run: Key of an experiment that is there, or ``None`` for one of its own.
@@ -93,7 +100,6 @@ class Send(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     name: str
     version: str
     metadata: dict[str, object]
-    aliases: tuple[str, ...]
     tags: tuple[str, ...]
     assets: tuple[Asset, ...]
     wait_s: float
@@ -193,7 +199,8 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
     Attributes:
         kind: ``status`` (Comet answered with one), ``network``, ``not-json``, ``no-key``,
-            ``limit`` (refused before anything was sent), or ``client`` for all else.
+            ``limit`` (refused before anything was sent), ``no-run`` (no such experiment),
+            ``memory`` (an answer beyond all measure), or ``client`` for all else.
         status: The HTTP status.
         code: Comet's own code.
         text: For the person; may hold a secret until it is redacted.

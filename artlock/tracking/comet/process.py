@@ -24,27 +24,32 @@ import msgspec
 from artlock.errors import ConfigError, TrackerUnavailableError, TrackingError
 from artlock.model.secrets import redact, secrets_of
 from artlock.tracking.comet import messages
-from artlock.tracking.comet.failures import error_of
+from artlock.tracking.comet.failures import error_of, short
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping, Sequence
 
     from artlock.tracking.base import TrackerContext
 
 _Wanted = TypeVar("_Wanted", bound=messages.Answer)
 
+_CERTIFICATES = frozenset(
+    {"REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR"}
+)
 _PASSED_ON = frozenset(
     {
         *("HOME", "USERPROFILE", "HOMEDRIVE", "HOMEPATH", "PATH", "SYSTEMROOT"),
         *("LANG", "LC_ALL", "LC_CTYPE", "TZ"),
         *("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY"),
-        *("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR"),
+        *_CERTIFICATES,
     }
 )
 """What the client may know besides its own variables; in upper case."""
 _LEFT_OUT = frozenset({"COMET_EXPERIMENT_KEY", "COMET_LOGGING_FILE", "COMET_INI"})
 """The run is told with each request; the client's log is for this process alone."""
 _FIXED: Mapping[str, str] = {
+    # Each thread would take 64 MiB of the addresses that it may use at most.
+    "MALLOC_ARENA_MAX": "2",
     "COMET_DISABLE_AUTO_LOGGING": "1",
     "COMET_DISABLE_ANNOUNCEMENT": "true",
     "COMET_ERROR_TRACKING_ENABLE": "false",
@@ -73,9 +78,24 @@ _DEFAULTS: Mapping[str, str] = {
     "COMET_GET_OR_ADD_EXPERIMENT_RETRY_STATUS": "2",
 }
 """Unless the person says otherwise."""
-_MODULE = "artlock.tracking.comet"
-_TAIL = 2000
-"""Bytes of the client's last words that an error repeats."""
+_BOOT = """
+import sys
+ours, *others = sys.argv[1:]
+sys.path.insert(0, ours)
+import artlock
+sys.path.remove(ours)
+sys.path += others
+from artlock.tracking.comet.__main__ import main
+main()
+"""
+"""Adds folders once `site` is done: in `PYTHONPATH` it would run a `sitecustomize` of them.
+This package is found where it is, and nothing else is looked for there."""
+_INSTALLED = frozenset({"site-packages", "dist-packages"})
+"""A folder of such a name has what somebody installed, also where it lies in a project."""
+_FILES = frozenset({"COMET_CONFIG", "COMET_INCLUDE_CUSTOM_CA_BUNDLE", *_CERTIFICATES})
+"""Variables that name files or folders."""
+_TAIL = 1 << 20
+"""Bytes of the client's log in which its last words are; an error repeats few of them."""
 _FAREWELL_S = 2.0
 
 
@@ -132,7 +152,11 @@ class ClientProcess:
             ConfigError: Its process cannot be started.
         """
         running = self._running = self._running or self._start()
-        running.send(request)
+        try:
+            running.send(request)
+        except RecursionError as error:
+            reason = "what Comet has of this is nested too deeply"
+            raise TrackingError(reason, tracker=self._tracker) from error
         try:
             line = running.answers.get(timeout=clock.left_s)
         except queue.Empty:
@@ -143,7 +167,7 @@ class ClientProcess:
             self.close()  # its answer would be taken for that of the next question
             raise
         if not line:
-            words = redact(running.last_words(), self._secrets)
+            words = short(redact(running.last_words(), self._secrets))
             self.close()
             reason = f"Comet's client ended by itself: {words or 'it does not say why'}"
             raise TrackingError(reason, tracker=self._tracker)
@@ -169,7 +193,11 @@ class ClientProcess:
             prefix="comet-", dir=self._context.scratch, ignore_cleanup_errors=True
         )
         try:
-            return _Running(folder, environment_of(self._context.environ, folder.name))
+            return _Running(
+                folder,
+                environment_of(self._context.environ, folder.name),
+                folders_of_modules(self._context.base),
+            )
         except OSError as error:
             folder.cleanup()
             reason = f"Comet's client cannot be started: {error.strerror}"
@@ -180,14 +208,17 @@ class _Running:
     """One process, its pipes and its folder."""
 
     def __init__(
-        self, folder: tempfile.TemporaryDirectory[str], environment: dict[str, str]
+        self,
+        folder: tempfile.TemporaryDirectory[str],
+        environment: dict[str, str],
+        modules: Sequence[str],
     ) -> None:
         self._folder = folder
         self._log = Path(folder.name, "stderr")
         with self._log.open("wb") as log:
             # A session of its own: Ctrl-C ends artlock, and that ends the client.
             self._process = subprocess.Popen(  # noqa: S603 - this Python, and our module
-                [sys.executable, "-P", "-m", _MODULE],
+                [sys.executable, "-P", "-c", _BOOT, *modules],
                 cwd=folder.name,
                 env=environment,
                 stdin=subprocess.PIPE,
@@ -226,9 +257,43 @@ class _Running:
         self._folder.cleanup()
 
 
-def is_installed() -> bool:
-    """Tell whether the process will find Comet's client; it is not loaded here."""
-    return any(Path(path, "comet_ml", "__init__.py").is_file() for path in sys.path)
+def folder_of_client(base: Path) -> str | None:
+    """Return the folder that has Comet's client, or ``None``; it is not loaded here.
+
+    What lies in the working folder or in the project came with a repository, and is not
+    Comet's.
+
+    Args:
+        base: Of the project.
+    """
+    for entry in sys.path:
+        found = Path(entry, "comet_ml", "__init__.py")
+        if Path(entry).is_absolute() and found.is_file() and not _is_of(base, entry):
+            return entry
+    return None
+
+
+def folders_of_modules(base: Path) -> tuple[str, ...]:
+    """Return where the process finds artlock, and which folders it looks through as well.
+
+    Args:
+        base: Of the project.
+    """
+    ours = str(Path(__file__).absolute().parents[3])
+    theirs = folder_of_client(base)
+    others = [] if theirs is None else [theirs]
+    # What artlock needs may have been installed beside it.
+    if not _is_of(base, ours) and ours not in others:
+        others.append(ours)
+    return ours, *others
+
+
+def _is_of(base: Path, folder: str) -> bool:
+    """Tell whether a folder is the working folder, or one of the project at ``base``."""
+    path, root = Path(folder).resolve(), base.resolve()
+    if path in {root, Path(os.path.realpath(os.curdir))}:
+        return True
+    return root in path.parents and not _INSTALLED.intersection(path.parts)
 
 
 def environment_of(environ: Mapping[str, str], folder: str) -> dict[str, str]:
@@ -245,11 +310,10 @@ def environment_of(environ: Mapping[str, str], folder: str) -> dict[str, str]:
         or (name.startswith("COMET_") and name not in _LEFT_OUT)
     }
     kept = {**_DEFAULTS, **kept, **_FIXED}
-    for name in ("COMET_CONFIG", "COMET_INCLUDE_CUSTOM_CA_BUNDLE"):
-        if name in kept:
+    for name in kept:
+        if name.upper() in _FILES:
             # Relative to where artlock was started, not to the client's folder.
-            kept[name] = str(Path(kept[name]).expanduser().absolute())
-    kept["PYTHONPATH"] = os.pathsep.join(_absolute(sys.path))
+            kept[name] = os.pathsep.join(map(_absolute, kept[name].split(os.pathsep)))
     kept["PYTHONUTF8"] = "1"
     kept["COMET_OFFLINE_DIRECTORY"] = folder
     kept["TMPDIR"] = kept["TEMP"] = kept["TMP"] = folder
@@ -258,8 +322,8 @@ def environment_of(environ: Mapping[str, str], folder: str) -> dict[str, str]:
     return kept
 
 
-def _absolute(paths: Iterable[str]) -> list[str]:
-    return [path for path in paths if Path(path).is_absolute()]
+def _absolute(path: str) -> str:
+    return str(Path(path).expanduser().absolute()) if path else path
 
 
 def _pass_on(pipe: IO[bytes], answers: queue.SimpleQueue[bytes]) -> None:

@@ -11,25 +11,22 @@ import time
 from itertools import islice
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from artlock.errors import (
     RefNotFoundError,
     RegistrationRefusedError,
     TrackerUnavailableError,
     TrackingError,
 )
-from artlock.model.lock import LockedObject, Lockfile
-from artlock.model.refs import LATEST
+from artlock.model.refs import LATEST, MAX_NUMBER
 from artlock.model.registration import Lineage, Outcome, Run
-from artlock.tracking import wire
 from artlock.tracking.comet import messages
 from artlock.tracking.comet.address import (
     Address,
     experiment_of,
     problem_with_comet_name,
 )
-from artlock.tracking.comet.plan import plan_of, row_of
+from artlock.tracking.comet.comparing import are_as_planned, lock_in
+from artlock.tracking.comet.plan import Unversioned, plan_of
 from artlock.tracking.comet.process import ClientProcess, Clock
 from artlock.tracking.comet.versions import (
     OURS,
@@ -46,6 +43,7 @@ from artlock.tracking.comet.versions import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
+    from artlock.model.lock import Lockfile
     from artlock.model.refs import Ref
     from artlock.model.registration import Registration, TrackerVersion
     from artlock.tracking.base import TrackerContext
@@ -56,6 +54,8 @@ _TRIES = 5
 _PATIENCE_S = 20.0
 _ROWS_PER_S = 1000
 """How long an unfinished version of the same lock is waited for; then it was cut off."""
+_SHARE = 4
+"""Which part of the time that is left goes by in waiting, at most."""
 _LOOK_AGAIN_S = 0.5
 _FOR_READING_S = 15.0
 """Of the time of a call, what is kept for ending the experiment and reading back."""
@@ -79,10 +79,19 @@ class CometTracker:
         self._client = ClientProcess(context, url)
         self._closed: set[str] = set()
         """IDs of versions that were seen closed where the list does not tell; for good."""
+        self._cut_off: set[str] = set()
+        """IDs of versions that were waited for in vain; nobody waits for them again."""
+        self._is_sound: dict[str, bool] = {}
+        """By ID of a finished version: whether its files are those of its lock."""
+        self._seems_whole: dict[str, bool] = {}
+        """The same, where there is no lock at hand to compare them with."""
+        self._passed_over: list[str] = []
+        """Warnings of this call."""
 
     def register(self, registration: Registration) -> Outcome:
         """Register a lock; see ``Tracker``."""
         self._check(registration)
+        self._passed_over.clear()
         clock = self._clock()
         plan = plan_of(
             registration.lock,
@@ -98,7 +107,7 @@ class CometTracker:
             version=self._read(registration.name, found.number, clock),
             created=created,
             links=plan.links,
-            warnings=plan.warnings,
+            warnings=(*plan.warnings, *self._passed_over),
         )
 
     def names(self) -> Sequence[str]:
@@ -123,10 +132,9 @@ class CometTracker:
         is_newest = ref.number is None and ref.alias in {None, LATEST}
 
         def is_meant(entry: Entry) -> bool:
-            is_pointed_to = ref.alias in labels_of(entry).aliases
-            return is_newest or entry.number == ref.number or is_pointed_to
+            return is_newest or ref.alias in labels_of(entry).aliases
 
-        found = self._tracker_versions(ref.name, self._clock(), is_meant)
+        found = self._tracker_versions(ref.name, self._clock(), is_meant, number=ref.number)
         version = next(found, None)
         if version is None:
             raise self._not_found(str(ref))
@@ -136,18 +144,9 @@ class CometTracker:
         """Return the lock, rebuilt of its rows; see ``Tracker``."""
         clock = self._clock()
         entry = self._entry(version, clock)
-        outline, each = entry.metadata.outline, entry.metadata.each
-        rows: dict[str, list[LockedObject]] = {}
         try:
-            for file in self._files(version.name, entry, clock):
-                name, path = wire.artifact_and_path(file.place, outline, each=each)
-                if path:
-                    row = LockedObject(*row_of(file.place, _asset_metadata(file)))
-                    rows.setdefault(name, []).append(
-                        LockedObject(path, row.size, row.checksum, row.version)
-                    )
-            return wire.lock_of(outline, rows)
-        except (ValueError, msgspec.MsgspecError) as error:
+            return lock_in(self._files(version.name, entry, clock), entry.metadata)
+        except ValueError as error:
             reason = f"`{version.native}` is not what artlock registered: {error}"
             raise TrackingError(reason, tracker=self._url) from error
 
@@ -210,27 +209,54 @@ class CometTracker:
         """Return the finished version of the same lock, or ``None``.
 
         One that another is just about to finish is waited for; one that does not come to
-        its end was cut off.
-
-        Raises:
-            TrackerUnavailableError: There is no time to wait for it.
+        its end was cut off. One that is not what it says it is counts for nothing.
         """
-        name, digest = registration.name, registration.digest
-        rows = registration.lock.count()
-        patience = min(_PATIENCE_S, self._context.deadline_s / 4) + rows / _ROWS_PER_S
-        waiting = Clock(patience)
+        name = registration.name
+        waiting = Clock(patience_s(registration.lock.count(), clock.left_s))
         while True:
-            listed = self._list(name, clock) or ()
-            same = [entry for entry in entries_of(listed) if entry.digest == digest]
-            finished = [entry for entry in same if self._is_closed(name, entry, clock)]
-            if finished:
-                return finished[-1]
-            if not waiting.left_s or all(_has_failed(entry) for entry in same):
+            unfinished = []
+            for entry in reversed(entries_of(self._list(name, clock) or ())):
+                if (entry.digest, entry.metadata.each) != (
+                    registration.digest,
+                    registration.each,
+                ):
+                    continue
+                if not self._is_closed(name, entry, clock):
+                    unfinished.append(entry)
+                elif self._compares(registration, entry, clock):
+                    return entry
+            awaited = {
+                entry.native.id for entry in unfinished if not _has_failed(entry)
+            } - self._cut_off
+            if not awaited:
                 return None
-            if clock.left_s < _LOOK_AGAIN_S:
-                reason = "another push of the same lock is not finished"
-                raise TrackerUnavailableError(reason, tracker=self._url)
-            time.sleep(_LOOK_AGAIN_S)
+            if not waiting.left_s:
+                self._cut_off |= awaited
+                return None
+            time.sleep(min(_LOOK_AGAIN_S, waiting.left_s))
+
+    def _compares(self, registration: Registration, entry: Entry, clock: Clock) -> bool:
+        """Tell whether a finished version is of the lock that it says; if not, warn."""
+        version_id, name = entry.native.id, registration.name
+        if version_id not in self._is_sound:
+            files = self._files(name, entry, clock)
+            # It may have been pushed with the other choice in the tracker's URL.
+            self._is_sound[version_id] = any(
+                are_as_planned(
+                    files,
+                    plan_of(registration.lock, each=registration.each, unversioned=choice),
+                )
+                for choice in Unversioned
+            )
+        if self._is_sound[version_id]:
+            return True
+        warning = (
+            f"`{name}:{entry.native.version}` at Comet says that it is the same lock, but "
+            "its files are others; it is passed over"
+        )
+        if warning not in self._passed_over:
+            self._passed_over.append(warning)
+        return False
 
     def _create(
         self, registration: Registration, plan: Plan, clock: Clock
@@ -256,12 +282,17 @@ class CometTracker:
         """Make and finish a version, unless another finishes the same lock; return which.
 
         Raises:
+            RegistrationRefusedError: There is no number left.
             TrackerUnavailableError: Others took every number first.
         """
         tried = 0
         for _ in range(_TRIES):
             listed = self._list(registration.name, clock) or ()
             tried = max(next_number(listed), tried + 1)
+            is_there = any(v.version == native_number(tried) for v in listed)
+            if tried > MAX_NUMBER or is_there:
+                reason = f"`{registration.name}` has no number left for another version"
+                raise RegistrationRefusedError(reason, tracker=self._url)
             sent = self._send(registration, plan, tried, clock)
             if not sent.taken:
                 if sent.is_stuck:
@@ -293,7 +324,6 @@ class CometTracker:
             name=registration.name,
             version=native_number(number),
             metadata=metadata_of(registration, made_by if is_foreign else None),
-            aliases=labels.aliases,
             tags=(lock_tag(registration.digest), *labels.tags),
             assets=plan.assets,
             wait_s=max(clock.left_s - _FOR_READING_S, clock.left_s / 2),
@@ -302,10 +332,15 @@ class CometTracker:
 
     def _run(self, registration: Registration) -> str | None:
         """Return the key of the experiment that made the lock, if Comet has one."""
-        run = registration.run or Run(
-            id=self._context.environ.get("COMET_EXPERIMENT_KEY", "")
-        )
-        return experiment_of(run)
+        variable = self._context.environ.get("COMET_EXPERIMENT_KEY", "")
+        run = registration.run or Run(id=variable)
+        key = experiment_of(run)
+        if key is None and variable and run.id == variable:
+            self._context.notice(
+                "`COMET_EXPERIMENT_KEY` is no key of an experiment, which are 32 to 50 "
+                "letters and digits; the push makes an experiment of its own"
+            )
+        return key
 
     def _end_run(self, clock: Clock) -> None:
         """End the experiment of a push, as far as that is possible."""
@@ -338,12 +373,11 @@ class CometTracker:
                 raise self._client.error_of(sent.failure)
             reason = f"Comet did not finish `{name}:{native_number(number)}`"
             raise TrackingError(reason, tracker=self._url)
-        there = {
-            file.place: (file.link, _asset_metadata(file))
-            for file in self._files(name, entry, clock)
-        }
-        wanted = {asset.place: (asset.link, asset.metadata) for asset in plan.assets}
-        if entry.digest != registration.digest or there != wanted:
+        is_sound = entry.digest == registration.digest and are_as_planned(
+            self._files(name, entry, clock), plan
+        )
+        self._is_sound[entry.native.id] = is_sound
+        if not is_sound:
             reason = f"`{name}:{native_number(number)}` is not what was sent"
             raise TrackingError(reason, tracker=self._url)
 
@@ -381,7 +415,7 @@ class CometTracker:
         self._client.ask(request, messages.Done, clock)
 
     def _read(self, name: str, number: int, clock: Clock) -> TrackerVersion:
-        found = self._tracker_versions(name, clock, lambda entry: entry.number == number)
+        found = self._tracker_versions(name, clock, lambda _: False, number=number)
         version = next(found, None)
         if version is None:
             reason = f"`{name}:{native_number(number)}` is gone"
@@ -389,25 +423,39 @@ class CometTracker:
         return version
 
     def _tracker_versions(
-        self, name: str, clock: Clock, wanted: Callable[[Entry], bool] = lambda _: True
+        self,
+        name: str,
+        clock: Clock,
+        wanted: Callable[[Entry], bool] = lambda _: True,
+        *,
+        number: int | None = None,
     ) -> Iterator[TrackerVersion]:
         """Yield finished versions of a name, the newest first; none of no name.
 
-        Of each lock only the first: two pushes that did not see each other may both have
-        come to an end. Whether a version is finished may be a question for each; so it is
-        asked for those that are wanted, and the one before each.
+        Of each lock only the first that is whole: two pushes that did not see each other
+        may both have come to an end, and one may have failed at its end. But what is asked
+        for by its number is there. Whether a version is finished may be a question for
+        each; so it is asked for those that are wanted, and the one before each.
         """
         entries = entries_of(self._list(name, clock) or ())
-        same: dict[str, list[Entry]] = {}
+        same: dict[tuple[str, bool], list[Entry]] = {}
         for entry in reversed(entries):
-            same.setdefault(entry.digest, []).append(entry)
+            same.setdefault((entry.digest, entry.metadata.each), []).append(entry)
 
         def counts(entry: Entry) -> bool:
-            first = (e for e in same[entry.digest] if self._is_closed(name, e, clock))
-            return next(first, None) is entry
+            if not self._is_closed(name, entry, clock):
+                return False
+            others = same[entry.digest, entry.metadata.each]
+            closed = [e for e in others if self._is_closed(name, e, clock)]
+            if len(closed) == 1:
+                return True
+            whole = (e for e in closed if self._is_whole(name, e, clock))
+            return next(whole, closed[0]) is entry
 
         for index, entry in enumerate(entries, 1):
-            if wanted(entry) and counts(entry):
+            if (entry.number == number and self._is_closed(name, entry, clock)) or (
+                wanted(entry) and counts(entry)
+            ):
                 before = filter(counts, islice(entries, index, None))
                 yield tracker_version(
                     entry,
@@ -415,6 +463,21 @@ class CometTracker:
                     name=name,
                     parent=next((other.number for other in before), None),
                 )
+
+    def _is_whole(self, name: str, entry: Entry, clock: Clock) -> bool:
+        """Tell whether the files of a finished version are those that it tells of."""
+        version_id = entry.native.id
+        if version_id in self._is_sound:
+            return self._is_sound[version_id]
+        if version_id not in self._seems_whole:
+            files = self._files(name, entry, clock)
+            try:
+                lock_in(files, entry.metadata)
+            except ValueError:  # that is the answer
+                self._seems_whole[version_id] = False
+            else:
+                self._seems_whole[version_id] = True
+        return self._seems_whole[version_id]
 
     def _is_closed(self, name: str, entry: Entry, clock: Clock) -> bool:
         if entry.native.state is not None:
@@ -448,13 +511,26 @@ class CometTracker:
         self, name: str, entry: Entry, clock: Clock
     ) -> tuple[messages.NativeFile, ...]:
         request = messages.ListFiles(
-            workspace=self._address.workspace, name=name, version=entry.native.version
+            workspace=self._address.workspace,
+            name=name,
+            version=entry.native.version,
+            expected=entry.metadata.objects + len(entry.metadata.heads),
         )
         return self._client.ask(request, messages.Files, clock).files
 
     def _not_found(self, ref: str) -> RefNotFoundError:
         reason = f"`{self._url}` has no `{ref}`"
         return RefNotFoundError(reason, ref=ref)
+
+
+def patience_s(rows: int, left_s: float) -> float:
+    """Return how long an unfinished version of the same lock is waited for, in seconds.
+
+    Args:
+        rows: Of the lock.
+        left_s: What is left of the time of the call; most of it is for the push.
+    """
+    return min(_PATIENCE_S + rows / _ROWS_PER_S, left_s / _SHARE)
 
 
 def _has_failed(entry: Entry) -> bool:
@@ -465,12 +541,3 @@ def _has_failed(entry: Entry) -> bool:
 def _with(there: tuple[str, ...], more: Iterable[str]) -> tuple[str, ...]:
     """Return what is there, and what is missing of ``more``."""
     return (*there, *(label for label in more if label not in there))
-
-
-def _asset_metadata(file: messages.NativeFile) -> messages.AssetMetadata:
-    """Return the metadata of a file.
-
-    Raises:
-        msgspec.MsgspecError: It is not as artlock writes it.
-    """
-    return msgspec.json.decode(file.metadata or "{}", type=messages.AssetMetadata)

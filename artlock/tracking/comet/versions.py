@@ -12,7 +12,8 @@ The metadata of a version, in JSON (``artlock_heads`` as in ``wire.py``)::
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import msgspec
 
@@ -30,7 +31,11 @@ if TYPE_CHECKING:
 OURS = "artlock_"
 """How each key begins that is not a person's."""
 _SCHEMA = 1
+_TIME = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,6})?Z\Z"
 _NATIVE = re.compile(r"([1-9][0-9]{0,9})\.0\.0")
+_DEEPEST = 100
+"""How deeply metadata may be nested; no lockfile comes near it."""
+_Count: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 _MAJOR = re.compile(r"([0-9]{1,10})\.")
 
 
@@ -50,15 +55,15 @@ class Metadata(
     """
 
     schema: int
-    digest: str
+    digest: Annotated[str, msgspec.Meta(pattern=r"^blake3:[0-9a-f]{64}\Z")]
     each: bool
-    objects: int
-    bytes: int
+    objects: _Count
+    bytes: _Count
     trust: Trust
     heads: tuple[wire.Head, ...]
-    revision: int = 0
+    revision: _Count = 0
     extra: dict[str, object] = {}
-    time: str
+    time: Annotated[str, msgspec.Meta(pattern=_TIME)]
     author: str | None = None
     git_commit: str | None = None
     git_dirty: bool = False
@@ -131,9 +136,14 @@ def entries_of(versions: Iterable[NativeVersion]) -> tuple[Entry, ...]:
 
 
 def next_number(versions: Iterable[NativeVersion]) -> int:
-    """Return the major number after the highest that is taken, by whomever."""
-    majors = (_MAJOR.match(version.version) for version in versions)
-    return 1 + max((int(match[1]) for match in majors if match), default=0)
+    """Return the major number after the highest that is taken, by whomever.
+
+    Numbers that leave no room for another do not count: somebody else's 9999999999 would
+    be the end of a name.
+    """
+    matches = (_MAJOR.match(version.version) for version in versions)
+    majors = (int(match[1]) for match in matches if match)
+    return 1 + max((major for major in majors if major < MAX_NUMBER), default=0)
 
 
 def native_number(number: int) -> str:
@@ -204,9 +214,25 @@ def _entry(version: NativeVersion) -> Entry | None:
     try:
         raw = msgspec.json.decode(version.metadata, type=dict[str, object])
         metadata = msgspec.convert(raw, Metadata)
-    except (msgspec.MsgspecError, UnicodeError):
+        datetime.fromisoformat(metadata.time)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
         return None  # not artlock's: its metadata may be anything
+    if _is_deep(raw):
+        return None
     return Entry(native=version, number=int(match[1]), metadata=metadata, raw=raw)
+
+
+def _is_deep(value: object) -> bool:
+    """Tell whether a value is nested deeper than whoever writes it again could bear."""
+    level: list[object] = [value]
+    for _ in range(_DEEPEST):
+        level = [
+            item
+            for one in level
+            if isinstance(one, (dict, list))
+            for item in (one.values() if isinstance(one, dict) else one)
+        ]
+    return bool(level)
 
 
 def _json(value: object) -> str:

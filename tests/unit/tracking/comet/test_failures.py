@@ -18,6 +18,8 @@ from artlock.tracking.comet.messages import Failure
         (Failure(kind="no-key", text=""), TrackerDeniedError),
         (Failure(kind="network", text="ConnectionError"), TrackerUnavailableError),
         (Failure(kind="limit", text="too long"), RegistrationRefusedError),
+        (Failure(kind="no-run", text="ExperimentNotFound"), RegistrationRefusedError),
+        (Failure(kind="memory", text="MemoryError"), TrackingError),
         (Failure(kind="status", text="", status=401), TrackerDeniedError),
         (Failure(kind="status", text="", status=400, code=90212), TrackerDeniedError),
         (Failure(kind="status", text="", status=400, code=90210), TrackerDeniedError),
@@ -45,3 +47,10 @@ def test_words_of_theirs_are_short_and_have_no_secrets() -> None:
     assert "u:p@" not in found.message
     assert "\n" not in found.message
     assert len(found.message) < 400
+
+
+def test_a_secret_is_taken_out_before_a_text_is_cut() -> None:
+    secret = "theKeyItselfIsLong"  # noqa: S105 - it is none
+    text = f"{'x' * 290}{secret}"
+    found = error_of(Failure(kind="client", text=text), "comet://w/p", (secret,))
+    assert "theKey" not in found.message

@@ -7,10 +7,17 @@ from pathlib import Path
 
 import pytest
 
+import artlock
 from artlock.errors import ConfigError, TrackingError
 from artlock.tracking.base import TrackerContext
 from artlock.tracking.comet import messages
-from artlock.tracking.comet.process import ClientProcess, Clock, environment_of
+from artlock.tracking.comet.process import (
+    ClientProcess,
+    Clock,
+    environment_of,
+    folder_of_client,
+    folders_of_modules,
+)
 
 
 def test_only_what_the_client_needs_is_passed_on(tmp_path: Path) -> None:
@@ -50,8 +57,54 @@ def test_a_file_of_settings_is_where_it_was_for_the_person(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    told = environment_of({"COMET_CONFIG": "mine/comet.config"}, "/elsewhere")
-    assert told["COMET_CONFIG"] == str(tmp_path / "mine" / "comet.config")
+    names = ("COMET_CONFIG", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
+    told = environment_of(
+        {
+            **dict.fromkeys(names, "mine/file"),
+            "SSL_CERT_DIR": f"one{os.pathsep}/two",
+            "COMET_INCLUDE_CUSTOM_CA_BUNDLE": "",
+        },
+        "/elsewhere",
+    )
+    assert {told[name] for name in names} == {str(tmp_path / "mine" / "file")}
+    assert told["SSL_CERT_DIR"] == f"{tmp_path / 'one'}{os.pathsep}/two"
+    assert told["COMET_INCLUDE_CUSTOM_CA_BUNDLE"] == ""
+
+
+def test_modules_of_the_project_are_not_looked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project, here = tmp_path / "project", tmp_path / "here"
+    outside = tmp_path / "outside"
+    environment = project / ".venv" / "lib" / "site-packages"
+    for folder in (project, project / "src", here, environment, outside):
+        (folder / "comet_ml").mkdir(parents=True)
+        (folder / "comet_ml" / "__init__.py").touch()
+    monkeypatch.chdir(here)
+    ours = str(Path(artlock.__file__).parents[1])
+    refused = ["", "comet", str(here), str(project), str(project / "src")]
+    monkeypatch.setattr(sys, "path", refused)
+    assert folder_of_client(project) is None
+    for allowed in (str(environment), str(outside)):
+        monkeypatch.setattr(sys, "path", [*refused, allowed])
+        assert folder_of_client(project) == allowed
+        assert folders_of_modules(project) == (ours, allowed, ours)
+    # This package is found where it is; nothing else is looked for there.
+    monkeypatch.chdir(ours)
+    monkeypatch.setattr(sys, "path", [str(outside)])
+    assert folders_of_modules(project) == (ours, str(outside))
+
+
+def test_what_cannot_be_said_to_the_client_is_an_error(tmp_path: Path) -> None:
+    value: object = "x"
+    for _ in range(100_000):
+        value = [value]
+    deep = messages.SetLabels(id="1", metadata={"note": value}, aliases=(), tags=())
+    with (
+        closing(ClientProcess(context(tmp_path), "comet://w/p")) as process,
+        pytest.raises(TrackingError, match="nested too deeply"),
+    ):
+        process.ask(deep, messages.Done, Clock(20))
 
 
 def context(scratch: Path) -> TrackerContext:
