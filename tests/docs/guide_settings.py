@@ -128,6 +128,7 @@ _HOOKS = (
     "> .pre-commit-config.yaml",
 )
 SETTINGS = {
+    "register-in-comet.md": Setting(),
     "register-in-wandb.md": Setting(),
     "README.md": Setting(
         before=('export AWS_ENDPOINT_URL_S3="$ENDPOINT"', "git init -q -b main ."),
