@@ -3,7 +3,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -293,17 +293,18 @@ def test_what_a_killed_push_had_is_free_at_once(sender: Sender, outbox: Outbox) 
 @pytest.mark.parametrize(
     "owner",
     [
-        f"{sending._machine()} 1",
-        f"{sending._machine()} {os.getpid()} {sending._started(os.getpid())} other",
-        "another-machine 999999",
+        lambda: f"{sending._machine()} 1",
+        lambda: f"{sending._machine()} {os.getpid()} {sending._started(os.getpid())} other",
+        lambda: "another-machine 999999",
     ],
+    ids=["another process", "this process", "another machine"],
 )
 def test_what_somebody_sends_at_this_moment_is_left_to_them(
-    sender: Sender, outbox: Outbox, owner: str
+    sender: Sender, outbox: Outbox, owner: Callable[[], str]
 ) -> None:
     queue(outbox, simple_lock("v-1"))
     queue(outbox, simple_lock("v-2"))
-    assert outbox.claim(now_s=time.time(), lease_s=600.0, owner=owner) is not None
+    assert outbox.claim(now_s=time.time(), lease_s=600.0, owner=owner()) is not None
     assert list(sender.send(early=True)) == []
 
 
