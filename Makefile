@@ -22,7 +22,7 @@ ONLY ?=
 COVERED := artlock/model/*,artlock/formats/*,artlock/cache/*,artlock/fs/*
 
 .DELETE_ON_ERROR:
-.PHONY: help venv tools mlflow test covered check fix demo bench bench-full nginx torture wheel constraints clean
+.PHONY: help venv tools mlflow test trackers covered check fix demo bench bench-full nginx torture wheel constraints clean
 
 help: ## Say what the verbs do
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1|\2/p' Makefile | awk -F'|' '{ printf "make %-12s %s\n", $$1, $$2 }'
@@ -61,8 +61,11 @@ build/mlflow/made: tests/mlflow.txt
 	@touch $@
 
 test: venv tools mlflow ## Run the tests with branch coverage
-	$(BIN)/python -m pytest --numprocesses 2 --cov --cov-report=
+	$(BIN)/python -m pytest --numprocesses 2 -m 'not trackers' --cov --cov-report=
 	@$(MAKE) --no-print-directory covered
+
+trackers: venv tools mlflow ## Try what trackers and their clients can do wrong
+	$(BIN)/python -m pytest --numprocesses 2 -m trackers
 
 covered: ## Say whether the last run of the tests covered enough
 	$(BIN)/coverage report --include='$(COVERED)' --fail-under=95

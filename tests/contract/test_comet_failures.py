@@ -31,6 +31,8 @@ from tests.contract.comet_place import PROJECT, WORKSPACE, CometPlace, refusal, 
 from tests.contract.tracker_contract import version_in
 from tests.registrations import lockfile, registration, row, simple_lock, text_of, tree
 
+pytestmark = pytest.mark.trackers
+
 BATCH, STATE = "/remote/batch", "/artifacts/state"
 UPSERT, LIST, RUN = "/artifacts/upsert", "/artifacts/get", "/logger/add/run"
 HTML = b"<html><body>Sign in to the guest network</body></html>"

@@ -22,6 +22,8 @@ from testbed.faults import Fault
 from tests.contract.comet_place import URL, WORKSPACE, CometPlace, refusal, to
 from tests.registrations import registration, simple_lock
 
+pytestmark = pytest.mark.trackers
+
 SENT = registration(simple_lock())
 TRAP = "from pathlib import Path\nPath({!r}).touch()\n"
 

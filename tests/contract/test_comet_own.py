@@ -32,6 +32,8 @@ from tests.registrations import (
     tree,
 )
 
+pytestmark = pytest.mark.trackers
+
 SENT = registration(simple_lock())
 
 

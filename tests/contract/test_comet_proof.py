@@ -21,6 +21,8 @@ from tests.contract.comet_place import WORKSPACE, CometPlace, refusal, to
 from tests.contract.tracker_contract import version_in
 from tests.registrations import lockfile, registration, row, simple_lock, text_of, tree
 
+pytestmark = pytest.mark.trackers
+
 BATCH, STATE = "/remote/batch", "/artifacts/state"
 UPSERT, RUN = "/artifacts/upsert", "/logger/add/run"
 PROD = Labels(aliases=("prod",))

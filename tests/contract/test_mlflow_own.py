@@ -43,6 +43,8 @@ from tests.contract.tracker_contract import version_in
 from tests.programs import REPOSITORY
 from tests.registrations import lockfile, registration, row, simple_lock, text_of, tree
 
+pytestmark = pytest.mark.trackers
+
 SECRET = "s3cr3t-of-the-tests"  # noqa: S105 - no server knows it
 HTML = b"<!doctype html><title>Sign in</title>"
 JSON = {"Content-Type": "application/json"}
