@@ -21,7 +21,7 @@ SUMMARIES = {
     "why": "Say where a file or a digest comes from.",
     "ls": "List what is locked.",
     "verify": "Read bytes again and compare them with the lockfile.",
-    "digest": "Print the digests of the content, of the pins and of the lockfile.",
+    "digest": "Print the digests of content, pins and lockfile.",
     "push": "Register what is locked with trackers, or in your own registry.",
     "pull": "Write the lock that a tracker holds.",
     "versions": "Show what is registered.",

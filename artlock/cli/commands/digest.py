@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 @option("--pin", is_flag=True, help="Only the pin digest: what it is and where it lies.")
 @option("--lock", is_flag=True, help="Only the lock digest: of the text that is pushed.")
 def digest(shell: Shell, content: bool, pin: bool, lock: bool) -> int:  # noqa: FBT001 - flags
-    """Print the lockfile's content digest, pin digest and lock digest.
+    """Print the digests of content, pins and lockfile.
 
     The content digest is the same wherever the data lies, and exists only if every object
     has a digest; asked for alone it exits 1 where it does not. By the lock digest a

@@ -21,6 +21,14 @@ if TYPE_CHECKING:
 _LINUX = sys.platform == "linux"
 
 
+@pytest.fixture(autouse=True)
+def _alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Count no threads that libraries left behind in other tests of this process."""
+    count = threading.active_count
+    others = count() - 1
+    monkeypatch.setattr(threading, "active_count", lambda: count() - others)
+
+
 @pytest.mark.parametrize("refused", [None, 0, 7, 199])
 def test_all_hold_only_if_each_does(refused: int | None) -> None:
     questions = [partial(_differ, number, refused) for number in range(200)]
