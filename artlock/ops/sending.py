@@ -53,6 +53,8 @@ _FIRST_WAIT_S = 30.0
 _DEFECT = LastError(code="internal-error", message="a defect in artlock")
 _OF_THE_TRACKER = (TrackerUnavailableError, TrackerDeniedError, ConfigError)
 """What whatever else is sent to the same tracker would fail of, too."""
+_ENDED = frozenset({"Z", "X"})
+"""States of a process that has ended, and that nobody has asked about yet."""
 _INTERRUPTED = LastError(
     code="interrupted", message="the push that sent it was interrupted"
 )
@@ -372,19 +374,27 @@ def _runs(pid: int, started: str) -> bool:
         return False
     except OSError:
         pass  # it is somebody else's process, and it runs
-    return started in {"", _started(pid)}
+    state, since = _state_of(pid)
+    return state not in _ENDED and started in {"", since}
 
 
 def _started(pid: int) -> str:
-    """Return when a process began, so that another of the same number is not taken for it.
+    """Return when a process began: another of the same number is not taken for it."""
+    return _state_of(pid)[1]
 
-    Linux: proc(5), field 22 of ``stat``. Elsewhere an empty text: the number alone counts.
+
+def _state_of(pid: int) -> tuple[str, str]:
+    """Return the state of a process and when it began.
+
+    Linux: proc(5), fields 3 and 22 of ``stat``. Elsewhere empty texts: the number alone
+    counts.
     """
     try:
         stat = Path(f"/proc/{pid}/stat").read_text("utf-8", "replace")
-        return stat.rpartition(")")[2].split()[19]
+        fields = stat.rpartition(")")[2].split()
+        return fields[0], fields[19]
     except (OSError, IndexError):
-        return ""
+        return "", ""
 
 
 def _wait_s(attempts: int) -> float:

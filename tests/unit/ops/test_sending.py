@@ -308,6 +308,21 @@ def test_what_somebody_sends_at_this_moment_is_left_to_them(
     assert list(sender.send(early=True)) == []
 
 
+def test_what_a_killed_push_had_is_free_also_if_nobody_asked_how_it_ended(
+    sender: Sender, outbox: Outbox
+) -> None:
+    queue(outbox, simple_lock())
+    other = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    owner = f"{sending._machine()} {other.pid} {sending._started(other.pid)} x"
+    other.kill()
+    os.waitid(os.P_PID, other.pid, os.WEXITED | os.WNOWAIT)
+    try:
+        assert outbox.claim(now_s=time.time(), lease_s=600.0, owner=owner) is not None
+        assert states(list(sender.send(early=False))) == [("one", State.CREATED)]
+    finally:
+        other.wait()
+
+
 def test_what_a_push_had_that_is_killed_meanwhile_holds_back_nobody(
     sender: Sender, outbox: Outbox
 ) -> None:
