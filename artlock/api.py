@@ -262,7 +262,7 @@ class Project:
         Args:
             ref: ``name``, ``name:v3``, ``name@alias``, or with ``TRACKER#`` before it.
             to: Name or URL of the tracker.
-            force: Also over changes that git does not have.
+            force: Also over a lockfile that neither git nor the tracker has.
 
         Raises:
             ArtlockError: As ``artlock pull``; nothing was written.

@@ -52,8 +52,8 @@ def git_state(folder: Path, paths: Sequence[str]) -> GitState | None:
 
     Args:
         folder: Of a project.
-        paths: Relative to it, with ``/`` between segments; one may be a folder. The first
-            that is not tracked at all counts as not committed, if it is there.
+        paths: Relative to it, with ``/`` between segments; one may be a folder. What is
+            there and not tracked counts as not committed.
 
     Raises:
         GitError: git is absent, or refuses the repository.

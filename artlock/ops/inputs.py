@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from artlock.errors import TrackingError
 from artlock.model.registration import Labels, Provenance
+from artlock.ops.provenance import now
 from artlock.ops.sending import Delivery, Sender, State
 from artlock.ops.trackers import Trackers
 from artlock.tracking.registry import NewParcel, ParcelKind
@@ -40,16 +40,16 @@ def record_input(
 
 def _sent(runtime: Runtime, trackers: Trackers, held: Held, run: Run) -> Delivery:
     target, version = held.target, held.version
-    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    time = now()
     parcel = NewParcel(
-        created=now,
+        created=time,
         target=str(target.url),
         kind=ParcelKind.INPUT,
         name=version.name,
         digest=version.digest,
         each=version.each,
         run=run,
-        provenance=Provenance(time=now),
+        provenance=Provenance(time=time),
         labels=Labels(),
         number=version.number,
     )

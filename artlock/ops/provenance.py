@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from artlock.errors import DirtyLockfileError, GitError
+from artlock.formats.moments import canonical_moment
 from artlock.gitio.provenance import GitState, git_author, git_state
 from artlock.model.registration import Provenance
 from artlock.ops.names import LOCKFILE, MANIFEST, PARTS
@@ -44,12 +45,17 @@ def provenance_of(project: Project, *, allow_dirty: bool) -> Provenance:
             message, hint="commit first, or push it as it is with `--allow-dirty`"
         )
     return Provenance(
-        time=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        time=now(),
         commit=state.commit if state else None,
         dirty=bool(uncommitted),
         remote=state.remote if state else None,
         author=_readable(_author(project)),
     )
+
+
+def now() -> str:
+    """Return this second: RFC 3339 in UTC."""
+    return canonical_moment(datetime.now(UTC).replace(microsecond=0))
 
 
 def state_of(project: Project, paths: Sequence[str] = _FILES) -> GitState | None:

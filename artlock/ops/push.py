@@ -38,6 +38,7 @@ __all__ = [
     "plan",
     "push",
     "send_waiting",
+    "waiting",
 ]
 
 
@@ -91,7 +92,7 @@ def push(project: Project, options: PushOptions | None = None) -> PushReport:
         LockfileError: There is none, or it is not valid.
         PolicyError: It falls short of the policy, or a tracker is not trusted.
         ConfigError: A tracker, name or label is none.
-        TrackingError: The user's own registry cannot be read or written.
+        TrackingError: The outbox cannot be read or written.
     """
     options = options or PushOptions()
     planned = plan(project, options)
